@@ -1,0 +1,173 @@
+"""The kinds of input a process can ask for: each has one JSON schema, and so one widget in QGIS.
+
+Plain kinds need no class: `str`, `int`, `float`, `bool`, `Literal[...]` (a choice), `list[...]`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+
+
+class BoundingBox(BaseModel):
+    """A bounding box as OGC API - Processes writes it: west, south, east, north in the given CRS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bbox: Annotated[list[float], Field(min_length=4, max_length=6)]
+    crs: str = CRS84
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {
+            "type": "object",
+            "format": "ogc-bbox",
+            "required": ["bbox"],
+            "properties": {
+                "bbox": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
+                "crs": {"type": "string", "format": "uri", "default": CRS84},
+            },
+        }
+
+
+class AreaOfInterest(BaseModel):
+    """A GeoJSON Polygon or MultiPolygon in WGS 84, longitude before latitude; a bounding box is taken as well."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bounding_box(cls, value: Any) -> Any:
+        if not (isinstance(value, dict) and "bbox" in value and "coordinates" not in value):
+            return value
+        box = BoundingBox.model_validate(value)
+        if box.crs != CRS84:
+            raise ValueError(f"the bounding box is in {box.crs}; give longitudes and latitudes in {CRS84}")
+        west, south, east, north = box.bbox if len(box.bbox) == 4 else [box.bbox[i] for i in (0, 1, 3, 4)]
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        return {"type": "Polygon", "coordinates": [ring]}
+
+    @model_validator(mode="after")
+    def _is_valid(self) -> AreaOfInterest:
+        from shapely.geometry import shape
+        from shapely.validation import explain_validity
+
+        try:
+            geometry = shape(self.geometry())
+        except Exception as error:  # shapely raises many types on malformed coordinates
+            raise ValueError(f"its coordinates are not those of a GeoJSON {self.type}: {error}") from None
+        if geometry.is_empty:
+            raise ValueError("the polygon is empty; draw an area")
+        west, south, east, north = geometry.bounds
+        if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+            raise ValueError(
+                f"its coordinates reach from ({west:g}, {south:g}) to ({east:g}, {north:g}), which are no longitudes "
+                "and latitudes; reproject the area to WGS 84 (EPSG:4326)"
+            )
+        if not geometry.is_valid:
+            raise ValueError(f"the polygon crosses itself ({explain_validity(geometry)}); repair its geometry")
+        if geometry.area == 0:
+            raise ValueError("the polygon has no surface; draw a larger area")
+        return self
+
+    def geometry(self) -> dict[str, Any]:
+        """The area as a GeoJSON geometry."""
+        return {"type": self.type, "coordinates": self.coordinates}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {
+            "type": "object",
+            "format": "geojson-geometry",
+            "required": ["type", "coordinates"],
+            "properties": {
+                "type": {"type": "string", "enum": ["Polygon", "MultiPolygon"]},
+                "coordinates": {"type": "array", "items": {"type": "array", "items": {}}},
+            },
+        }
+
+
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")
+
+
+class Scenes(BaseModel):
+    """Scenes of a STAC catalogue, by search or by name; the members carry the names of a STAC API item search."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    catalogue: Annotated[str, Field(min_length=1, max_length=2000)]
+    """Address of a STAC API or of a static catalogue (catalog.json), or the name of an archive of the site"""
+    collections: Annotated[list[str], Field(max_length=20)] = []
+    """Collections to search; none means all"""
+    datetime: Annotated[str, Field(max_length=80)] = "../.."
+    """Period as a closed interval, such as 2018-05-01/2018-05-31; '..' leaves a side open"""
+    max_cloud_cover: Annotated[float, Field(ge=0, le=100)] = 100.0
+    """Largest eo:cloud_cover in per cent"""
+    ids: Annotated[list[str], Field(max_length=10000)] = []
+    """Identifiers of chosen scenes; none means every scene of the search"""
+
+    @field_validator("datetime")
+    @classmethod
+    def _is_interval(cls, value: str) -> str:
+        start, slash, end = value.partition("/")
+        for instant in (start, end) if slash else (start,):
+            if instant in ("", ".."):
+                continue
+            if not _INSTANT.fullmatch(instant):
+                raise ValueError(f"{instant!r} is no date; write the period as 2018-05-01/2018-05-31")
+            datetime.fromisoformat(instant)
+        if slash and start not in ("", "..") and end not in ("", "..") and start[:10] > end[:10]:
+            raise ValueError(f"the period ends ({end}) before it starts ({start}); exchange the dates")
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler.resolve_ref_schema(handler(core)), "format": "stac-scenes"}
+
+
+GEOTIFF = "image/tiff; application=geotiff"
+
+
+class Raster(BaseModel):
+    """A raster by reference: an upload, a result of an earlier job, or a public GeoTIFF."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    href: Annotated[str, Field(min_length=1, max_length=4000)]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF}
+
+
+def _is_crs(value: str) -> str:
+    if not re.fullmatch(r"EPSG:\d{4,6}", value):
+        raise ValueError(f"{value[:40]!r} is no coordinate reference system; write it as EPSG:32631")
+    return value
+
+
+Crs = Annotated[
+    str,
+    AfterValidator(_is_crs),
+    WithJsonSchema({"type": "string", "format": "crs", "pattern": "^EPSG:[0-9]{4,6}$"}),
+]
+"""A coordinate reference system, written as EPSG:32631"""

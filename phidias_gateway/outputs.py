@@ -1,0 +1,51 @@
+"""The kinds of output a process can give. A file output names a file in the job's `results/`; the rest are JSON values."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+
+class FileOutput(BaseModel):
+    """A file in the job's `results/`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    media_type: ClassVar[str] = "application/octet-stream"
+    binary: ClassVar[bool] = True
+
+    file: str
+    """Name of the file, without a folder"""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema: JsonSchemaValue = {"type": "string", "contentMediaType": cls.media_type}
+        return {**schema, "contentEncoding": "binary"} if cls.binary else schema
+
+
+class Cog(FileOutput):
+    """A Cloud-Optimized GeoTIFF."""
+
+    media_type = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+class Vector(FileOutput):
+    """A FlatGeobuf file: it streams, as a COG does."""
+
+    media_type = "application/flatgeobuf"
+
+
+class Quicklook(FileOutput):
+    """A small PNG picture of the result."""
+
+    media_type = "image/png"
+
+
+class StacItem(FileOutput):
+    """The result as a STAC Item, with its provenance."""
+
+    media_type = "application/geo+json"
+    binary = False

@@ -1,0 +1,1 @@
+"""PHIDIAS's own pack of Earth-observation processes: one module, one algorithm."""

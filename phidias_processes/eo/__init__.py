@@ -1,0 +1,1 @@
+"""What Earth-observation processes share: scenes, grids, tiles, COGs, Orfeo ToolBox."""
