@@ -1,0 +1,138 @@
+"""Draw the demo's map with QGIS: true colour below, the streamed index above, the segments as outlines.
+
+Run by QGIS's own Python. Reads one JSON object from standard input (links in it are signed, so they stay off the
+command line), writes the picture, and prints one JSON object: what the drawing moved over the network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from osgeo import gdal
+from qgis.core import (
+    QgsApplication,
+    QgsColorRampShader,
+    QgsContrastEnhancement,
+    QgsFillSymbol,
+    QgsLayout,
+    QgsLayoutExporter,
+    QgsLayoutItemLabel,
+    QgsLayoutItemLegend,
+    QgsLayoutItemMap,
+    QgsLayoutItemScaleBar,
+    QgsLayoutPoint,
+    QgsLayoutSize,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRectangle,
+    QgsSingleBandPseudoColorRenderer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor, QFont
+
+# Bare soil to dense vegetation; water is below zero.
+RAMP = [(-0.4, "#2c5f8a"), (0.0, "#d9c7a0"), (0.25, "#f1e9b2"), (0.5, "#8fc35a"), (0.8, "#0b5d1e")]
+
+
+def main() -> None:
+    order = json.load(sys.stdin)
+    gdal.SetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+    gdal.SetConfigOption("CPL_VSIL_NETWORK_STATS_ENABLED", "YES")
+    application = QgsApplication([], False)
+    application.initQgis()
+    try:
+        colour = opened(QgsRasterLayer(order["true_colour"], "Sentinel-2 true colour"))
+        segments = opened(QgsVectorLayer(order["segments"], "Segments", "ogr"))
+        segments.renderer().setSymbol(
+            QgsFillSymbol.createSimple({"style": "no", "outline_color": "#ffffff", "outline_width": "0.12"})
+        )
+        gdal.NetworkStatsReset()
+        index = opened(QgsRasterLayer("/vsicurl/" + order["index"], order["index_name"], "gdal"))
+        index.setRenderer(ramp(index))
+        draw(order, colour, index, segments)
+        moved = json.loads(gdal.NetworkStatsGetAsSerializedJSON() or "{}")
+        print(json.dumps({"bytes_moved": moved["methods"]["GET"]["downloaded_bytes"]}))
+    finally:
+        QgsProject.instance().clear()
+        application.exitQgis()
+
+
+def opened(layer):
+    if not layer.isValid():
+        raise SystemExit(f"QGIS cannot open the layer {layer.name()!r}: {layer.error().message()}")
+    return layer
+
+
+def ramp(layer):
+    shader = QgsColorRampShader(RAMP[0][0], RAMP[-1][0], None, QgsColorRampShader.Interpolated)
+    shader.setColorRampItemList(
+        [QgsColorRampShader.ColorRampItem(value, QColor(colour), f"{value:g}") for value, colour in RAMP]
+    )
+    raster_shader = QgsRasterShader()
+    raster_shader.setRasterShaderFunction(shader)
+    renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, raster_shader)
+    renderer.setClassificationMin(RAMP[0][0])
+    renderer.setClassificationMax(RAMP[-1][0])
+    return renderer
+
+
+def draw(order, colour, index, segments) -> None:
+    contrast = QgsContrastEnhancement.NoEnhancement
+    colour.setContrastEnhancement(contrast)
+    project = QgsProject.instance()
+    project.setCrs(colour.crs())
+    project.addMapLayers([segments, index, colour])
+
+    layout = QgsLayout(project)
+    layout.initializeDefaults()
+    layout.pageCollection().page(0).setPageSize(QgsLayoutSize(240, 170))
+
+    page = QgsLayoutItemMap(layout)
+    page.attemptMove(QgsLayoutPoint(5, 16))
+    page.attemptResize(QgsLayoutSize(178, 149))
+    extent = QgsRectangle(index.extent())
+    extent.scale(1.35)
+    page.setLayers([segments, index, colour])
+    page.zoomToExtent(extent)
+    page.setFrameEnabled(True)
+    layout.addLayoutItem(page)
+
+    label(layout, order["title"], 5, 4, 230, 16, bold=True)
+    label(layout, order["credit"], 187, 135, 49, 8)
+
+    legend = QgsLayoutItemLegend(layout)
+    legend.setLinkedMap(page)
+    legend.attemptMove(QgsLayoutPoint(185, 15))
+    layout.addLayoutItem(legend)
+
+    scale = QgsLayoutItemScaleBar(layout)
+    scale.setLinkedMap(page)
+    scale.applyDefaultSize()
+    scale.attemptMove(QgsLayoutPoint(187, 120))
+    layout.addLayoutItem(scale)
+
+    settings = QgsLayoutExporter.ImageExportSettings()
+    settings.dpi = 150
+    result = QgsLayoutExporter(layout).exportToImage(order["picture"], settings)
+    if result != QgsLayoutExporter.Success:
+        raise SystemExit(f"QGIS could not write {order['picture']}.")
+
+
+def label(layout, text, x, y, width, size, *, bold=False) -> None:
+    item = QgsLayoutItemLabel(layout)
+    item.setText(text)
+    font = QFont("DejaVu Sans", size)
+    font.setBold(bold)
+    item.setFont(font)
+    item.attemptMove(QgsLayoutPoint(x, y))
+    item.attemptResize(QgsLayoutSize(width, 30))
+    layout.addLayoutItem(item)
+
+
+if __name__ == "__main__":
+    main()
