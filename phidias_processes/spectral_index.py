@@ -1,0 +1,81 @@
+"""Spectral indices of optical scenes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
+from phidias_gateway.outputs import Cog, Quicklook, StacItem
+from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
+from phidias_processes.eo.indices import applicable_indices
+
+IndexName = Literal[tuple(applicable_indices())]
+
+
+class SpectralIndexInputs(ProcessInputs):
+    scenes: Scenes
+    """Scenes
+
+    Optical scenes of a STAC catalogue; those of one day are joined."""
+    area: AreaOfInterest
+    """Area
+
+    Pixels whose centre lies outside are left empty."""
+    index: IndexName = "NDVI"
+    """Index
+
+    A name of the Awesome Spectral Indices catalogue; its constants take their usual values."""
+    expression: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    """Own expression
+
+    Replaces the index. Write it over the names of the bands, such as (nir - red) / (nir + red + 0.5). Operators:
+    + - * / ** and comparisons; functions: sqrt, abs, log, exp, minimum, maximum, clip, where. Bands are
+    reflectances from 0 to 1."""
+    reducer: Literal["median", "mean", "min", "max", "latest"] = "median"
+    """Combine the dates by
+
+    What becomes of a pixel that was seen on several dates."""
+    mask_clouds: bool = True
+    """Leave out clouds
+
+    Uses the scene classification (SCL) of Sentinel-2: no data, saturated, cloud shadow, cloud and cirrus are left out.
+    Scenes without one are used as they are."""
+    resolution: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """Resolution
+
+    In metres (in degrees if the reference system is geographic). Default: that of the finest band used."""
+    crs: Crs | None = None
+    """Reference system
+
+    Default: that of the first scene, so that no pixel is resampled."""
+
+
+class SpectralIndexOutputs(ProcessOutputs):
+    index: Cog
+    """Index"""
+    item: StacItem
+    """Description of the result with its provenance"""
+    quicklook: Quicklook
+    """Quicklook"""
+
+
+class SpectralIndex(Process[SpectralIndexInputs, SpectralIndexOutputs]):
+    """Spectral index
+
+    Computes a vegetation, water, soil, snow or burn index, or an own expression, over the scenes of a period, and
+    combines the dates into one image."""
+
+    id = "spectral-index"
+    version = "1.0.0"
+    group = "Optical"
+    keywords = ("ndvi", "vegetation", "water", "index", "sentinel-2", "band math")
+    references = ("https://doi.org/10.1038/s41597-023-02096-0",)
+    resources = Resources(cpus=2, memory_gb=4, minutes=60)
+    environment = "eo"
+    Inputs = SpectralIndexInputs
+    Outputs = SpectralIndexOutputs
+
+    def run(self, inputs: SpectralIndexInputs, workspace: Workspace) -> SpectralIndexOutputs:
+        raise NotImplementedError
