@@ -20,7 +20,7 @@ class ExtractInputs(ProcessInputs):
     """Area
 
     Pixels whose centre lies outside are left empty."""
-    bands: Annotated[list[str], Field(min_length=1, max_length=30)] = ["blue", "green", "red", "nir"]
+    bands: list[str] = Field(["blue", "green", "red", "nir"], min_length=1, max_length=30)
     """Bands
 
     Common names (blue, nir, swir16...) or names of assets, in the order wanted."""

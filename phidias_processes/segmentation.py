@@ -25,7 +25,7 @@ class SegmentationInputs(ProcessInputs):
     """Raster
 
     A GeoTIFF to segment in place of scenes: all its bands are used."""
-    bands: Annotated[list[str], Field(min_length=1, max_length=30)] = ["blue", "green", "red", "nir"]
+    bands: list[str] = Field(["blue", "green", "red", "nir"], min_length=1, max_length=30)
     """Bands of the scenes
 
     Common names (blue, nir, swir16...) or names of assets."""

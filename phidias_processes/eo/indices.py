@@ -54,7 +54,7 @@ def applicable_indices() -> Mapping[str, Index]:
     for name, entry in sorted(_read("spectral-indices-dict.json")["SpectralIndices"].items()):
         if entry["application_domain"] in ("kernel", "radar"):
             continue
-        values = {symbol: BANDS.get(symbol) or constants.get(symbol) for symbol in entry["bands"]}
+        values = {symbol: BANDS.get(symbol, constants.get(symbol)) for symbol in entry["bands"]}
         if any(value is None for value in values.values()):
             continue
         expression = re.sub(r"[A-Za-z]\w*", lambda match, values=values: str(values[match[0]]), entry["formula"])
