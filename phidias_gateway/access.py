@@ -1,0 +1,210 @@
+"""Who may use the gateway: tokens, and the check of a request's `Authorization` header.
+
+A token is 256 bits of chance, so it is stored as a salted SHA-256; slow hashes are for passwords that people choose.
+The table lives in a database of its own that only the gateway's user can read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from phidias_gateway.errors import PHIDIAS
+from phidias_gateway.http_errors import HttpError
+
+PREFIX = "phidias"
+FAILURES = 10
+"""Failed attempts that one address may make on one token within WINDOW seconds"""
+WINDOW = 60.0
+TRACKED = 10_000
+"""Addresses remembered for throttling; beyond it the oldest are forgotten, so that memory stays bounded"""
+
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS token (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL, label TEXT NOT NULL,
+    created REAL NOT NULL, expires REAL NOT NULL, revoked REAL
+) STRICT
+"""
+
+
+class NotAuthenticated(HttpError):
+    """The request carries no valid token."""
+
+    type = PHIDIAS + "not-authenticated"
+    title = "A valid token is needed"
+    status = 401
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            detail,
+            remedy="Send a token of this gateway as 'Authorization: Bearer <token>', or as the password of your user "
+            "name. 'phidias-gateway token create' makes one.",
+            headers={"WWW-Authenticate": 'Bearer realm="phidias", Basic realm="phidias", charset="UTF-8"'},
+        )
+
+
+class TooManyFailures(HttpError):
+    """Too many wrong tokens from one address."""
+
+    type = PHIDIAS + "too-many-failures"
+    title = "Too many failed attempts"
+    status = 429
+
+    def __init__(self, wait: float) -> None:
+        seconds = max(1, round(wait))
+        super().__init__(
+            f"There were more than {FAILURES} failed attempts from this address.",
+            remedy=f"Wait {seconds} s, then use a valid token.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+@dataclass(frozen=True)
+class TokenInfo:
+    """What may be shown of a token; times in seconds since 1970."""
+
+    id: str
+    user: str
+    label: str
+    created: float
+    expires: float
+    revoked: float | None
+
+
+class Tokens:
+    """The tokens of one gateway. Safe to use from several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        self._database.execute(_SCHEMA)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def create(self, user: str, *, lifetime: float, label: str = "") -> str:
+        """A new token for `user`, valid for `lifetime` seconds; it is seen only here. ValueError for a bad name."""
+        if not _USER.fullmatch(user):
+            raise ValueError(f"{user!r} is no user name: use up to 64 letters, digits and '. _ @ -'.")
+        identifier, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
+        now = time.time()
+        with self._lock:
+            self._database.execute(
+                "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                (identifier, user, salt, _hash(salt, secret), label, now, now + lifetime),
+            )
+        return f"{PREFIX}_{identifier}_{secret}"
+
+    def list(self) -> list[TokenInfo]:
+        """Every token, oldest first."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, user, label, created, expires, revoked FROM token ORDER BY created"
+            ).fetchall()
+        return [TokenInfo(*row) for row in rows]
+
+    def revoke(self, identifier: str) -> bool:
+        """End a token at once. False if there is no valid token of this id."""
+        with self._lock:
+            changed = self._database.execute(
+                "UPDATE token SET revoked = ? WHERE id = ? AND revoked IS NULL", (time.time(), identifier)
+            )
+        return changed.rowcount == 1
+
+    def known(self, identifier: str) -> bool:
+        """Whether a token of this id was ever made."""
+        with self._lock:
+            row = self._database.execute("SELECT 1 FROM token WHERE id = ?", (identifier,)).fetchone()
+        return row is not None
+
+    def user(self, token: str) -> str | None:
+        """The user whose valid token this is, or None."""
+        identifier, secret = _parts(token)
+        with self._lock:
+            row = self._database.execute(
+                "SELECT user, salt, hash, expires, revoked FROM token WHERE id = ?", (identifier,)
+            ).fetchone()
+        if row is None:
+            return None
+        user, salt, digest, expires, revoked = row
+        genuine = hmac.compare_digest(digest, _hash(salt, secret))
+        return str(user) if genuine and revoked is None and time.time() < expires else None
+
+
+class Access:
+    """Checks who makes a request, and slows down those who guess."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._failures: dict[tuple[str, str], deque[float]] = {}
+
+    def user(self, headers: Mapping[str, str], address: str) -> str:
+        """The user of a request. Raises NotAuthenticated or TooManyFailures."""
+        header = headers.get("authorization")
+        if not header:
+            raise NotAuthenticated("The request carries no token.")
+        name, token = _credentials(header)
+        identifier = _parts(token)[0]
+        # Failures count per address and token: guessing never locks out another user behind the same address.
+        place = (address, identifier if self._tokens.known(identifier) else "")
+        self._check(place)
+        user = self._tokens.user(token)
+        if user is None or (name is not None and name != user):
+            self._failed(place)
+            raise NotAuthenticated("The token is not valid here: mistyped, expired, revoked or of another user.")
+        return user
+
+    def _check(self, place: tuple[str, str]) -> None:
+        times = self._failures.get(place)
+        if not times:
+            return
+        now = time.monotonic()
+        while times and now - times[0] > WINDOW:
+            times.popleft()
+        if len(times) >= FAILURES:
+            raise TooManyFailures(WINDOW - (now - times[0]))
+
+    def _failed(self, place: tuple[str, str]) -> None:
+        if place not in self._failures and len(self._failures) >= TRACKED:
+            del self._failures[next(iter(self._failures))]
+        self._failures.setdefault(place, deque()).append(time.monotonic())
+
+
+def _credentials(header: str) -> tuple[str | None, str]:
+    """User name (None for Bearer) and token of an `Authorization` header (RFC 6750, RFC 7617)."""
+    scheme, _, value = header.strip().partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer":
+        return None, value
+    if scheme.lower() == "basic":
+        try:
+            name, colon, token = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise NotAuthenticated("The Basic credentials are not base64 of 'user:token'.") from None
+        if colon:
+            return name, token
+    raise NotAuthenticated("The Authorization header is neither 'Bearer <token>' nor Basic.")
+
+
+def _parts(token: str) -> tuple[str, str]:
+    prefix, _, rest = token.partition("_")
+    identifier, _, secret = rest.partition("_")
+    return (identifier, secret) if prefix == PREFIX else ("", "")
+
+
+def _hash(salt: bytes, secret: str) -> bytes:
+    return hashlib.sha256(salt + secret.encode("utf-8", "replace")).digest()
