@@ -72,3 +72,84 @@ class DiskFull(ProcessFailed):
     type = PHIDIAS + "disk-full"
     title = "The disk is full"
     status = 507
+
+
+class InvalidRequest(PhidiasError):
+    """A request that is no execute request, or asks for what the process does not have."""
+
+    type = OGC + "invalid-parameter-value"
+    title = "The request cannot be used"
+    status = 400
+
+
+class NoSuchProcess(PhidiasError):
+    type = OGC + "no-such-process"
+    title = "There is no such process"
+    status = 404
+
+
+class NoSuchJob(PhidiasError):
+    """Not there, or not of this user: the answer is the same."""
+
+    type = OGC + "no-such-job"
+    title = "There is no such job"
+    status = 404
+
+
+class NoSuchResult(PhidiasError):
+    type = PHIDIAS + "no-such-result"
+    title = "There is no such result"
+    status = 404
+
+
+class ResultNotReady(PhidiasError):
+    type = OGC + "result-not-ready"
+    title = "The result is not there yet"
+    status = 404
+
+
+class KeyReused(PhidiasError):
+    """An idempotency key came again with another request."""
+
+    type = PHIDIAS + "key-reused"
+    title = "The idempotency key was used before"
+    status = 409
+
+
+class LimitExceeded(PhidiasError):
+    """A limit of the site; `detail` names the limit and its value."""
+
+    type = PHIDIAS + "limit-exceeded"
+    title = "A limit of this site is reached"
+    status = 429
+
+
+class GatewayBusy(PhidiasError):
+    """Another gateway serves the same store."""
+
+    type = PHIDIAS + "gateway-busy"
+    title = "The store is in use"
+    status = 503
+
+
+class SchedulerUnavailable(PhidiasError):
+    """The scheduler does not answer: what it knows is unknown, not gone."""
+
+    type = PHIDIAS + "scheduler-unavailable"
+    title = "The scheduler does not answer"
+    status = 503
+
+
+class JobFailed(PhidiasError):
+    """A job that ended without a result, told by its own problem document."""
+
+    type = PHIDIAS + "job-failed"
+    title = "The job failed"
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(str(problem.get("detail", self.title)))
+        self._problem = problem
+        self.status: int = int(problem.get("status", 500))  # type: ignore[misc]
+
+    def problem(self) -> dict[str, Any]:
+        return self._problem

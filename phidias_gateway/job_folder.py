@@ -1,0 +1,244 @@
+"""The folder of one job, `<root>/jobs/<ulid>/`: what the gateway and the worker tell each other, and nothing else.
+
+    request.json        inputs as validated, process, site, resources     written by the gateway, before submission
+    plan.json           what Process.plan returned                        gateway
+    claim.<attempt>     the fence: whoever makes it owns the attempt       worker, or gateway to keep a worker out
+    revoked.<attempt>   this attempt must not run, nor tell an outcome     gateway
+    progress.json       per cent and message                               worker, replaced atomically
+    logs/task-0.log     all that the job said                              worker
+    scratch.<attempt>/  temporary files                                    worker, removed at the end
+    results/            output files (results.<attempt>/ from the second attempt on)
+    result.json         the outcome, written once, last; nothing else means success
+
+Shared file systems (NFS, Lustre) are the normal case: only create, link and rename are relied on between machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOG = "task-0.log"
+RESERVE = 64 * 1024
+"""Bytes kept back so that a full disk can still be told about"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who holds an attempt. `pid` is None where the gateway took it to keep every worker out."""
+
+    pid: int | None
+    start_ticks: int | None
+    host: str
+    touched: float
+    """Modification time, renewed by a living worker; compare it with itself, clocks of machines differ"""
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    path: Path
+
+    # --- gateway -----------------------------------------------------------------------------------------------------
+
+    def create(self, request: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+        """Make the folder with its request and plan, durably. Raises OSError; then nothing is left."""
+        self.path.mkdir(parents=True)
+        try:
+            (self.path / "logs").mkdir()
+            write_durably(self.path / "request.json", to_json(request))
+            write_durably(self.path / "plan.json", to_json(plan))
+            sync_folder(self.path)
+            sync_folder(self.path.parent)
+        except OSError:
+            self.remove()
+            raise
+
+    def revoke(self, attempt: int) -> None:
+        """Tell the attempt, if it still lives, to end without an outcome."""
+        (self.path / f"revoked.{attempt}").touch()
+        sync_folder(self.path)
+
+    def is_revoked(self, attempt: int) -> bool:
+        return (self.path / f"revoked.{attempt}").exists()
+
+    def fence(self, attempt: int) -> bool:
+        """Take the attempt's claim so that no worker ever can. False: a worker already has it."""
+        claim = self.path / f"claim.{attempt}"
+        try:
+            with open(claim, "x") as file:
+                json.dump({"pid": None, "host": socket.gethostname()}, file)
+        except FileExistsError:
+            found = self.claim(attempt)
+            return found is not None and found.pid is None
+        sync_folder(self.path)
+        return True
+
+    def remove(self) -> None:
+        """Delete the folder, if it is there."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    # --- read --------------------------------------------------------------------------------------------------------
+
+    def request(self) -> dict[str, Any]:
+        return dict(json.loads((self.path / "request.json").read_bytes()))
+
+    def plan(self) -> dict[str, Any]:
+        return dict(json.loads((self.path / "plan.json").read_bytes()))
+
+    def result(self) -> dict[str, Any] | None:
+        """The outcome, or None while there is none."""
+        try:
+            return dict(json.loads((self.path / "result.json").read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def progress(self) -> tuple[int, str]:
+        """Per cent and message as the worker last told; (0, "") before."""
+        try:
+            told = json.loads((self.path / "progress.json").read_bytes())
+        except FileNotFoundError:
+            return 0, ""
+        return int(told["percent"]), str(told["message"])
+
+    def claim(self, attempt: int) -> Claim | None:
+        """Who holds the attempt, or None if nobody does yet."""
+        path = self.path / f"claim.{attempt}"
+        try:
+            touched = path.stat().st_mtime
+            held = json.loads(path.read_bytes() or b"{}")
+        except FileNotFoundError:
+            return None
+        return Claim(held.get("pid"), held.get("start_ticks"), held.get("host", ""), touched)
+
+    def is_alive(self, attempt: int) -> bool:
+        """Whether a worker of this machine holds the attempt: only for jobs that run here."""
+        try:
+            with open(self.path / f"claim.{attempt}", "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def log(self, task: int, offset: int, limit: int) -> tuple[bytes, int]:
+        """At most `limit` bytes of a task's log from `offset` on, and the log's size. Empty before it is there."""
+        try:
+            with open(self.path / "logs" / f"task-{int(task)}.log", "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(min(offset, size))
+                return file.read(limit), size
+        except FileNotFoundError:
+            return b"", 0
+
+    def results(self, attempt: int) -> Path:
+        """Where the attempt's output files are; each attempt has its own, so that a lost one can spoil nothing."""
+        return self.path / ("results" if attempt == 1 else f"results.{attempt}")
+
+    def scratch(self, attempt: int) -> Path:
+        return self.path / f"scratch.{attempt}"
+
+    # --- worker ------------------------------------------------------------------------------------------------------
+
+    def take(self, attempt: int, pid: int, start_ticks: int) -> int | None:
+        """Claim the attempt for this process. Returns a descriptor that holds its lock, or None: it must not run.
+
+        The claim appears with its content and already locked, so that nobody sees it half made.
+        """
+        own = self.path / f"claim.{attempt}.{socket.gethostname()}.{pid}"
+        claim = self.path / f"claim.{attempt}"
+        descriptor = os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # a full disk: an empty claim still is a claim
+                os.write(descriptor, to_json({"pid": pid, "start_ticks": start_ticks, "host": socket.gethostname()}))
+            os.link(own, claim)
+        except FileExistsError:
+            os.close(descriptor)
+            return None
+        finally:
+            own.unlink()
+        sync_folder(self.path)
+        if self.is_revoked(attempt) or (self.path / "result.json").exists():
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def touch(self, attempt: int) -> None:
+        """Renew the claim: its worker lives."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path / f"claim.{attempt}")
+
+    def reserve(self) -> None:
+        """Keep a little of the disk back for the outcome."""
+        with contextlib.suppress(OSError), open(self.path / "reserve", "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE)
+
+    def report(self, percent: float, message: str) -> None:
+        """Replace the progress. A full disk must not fail a job that could still end well."""
+        told = {"percent": max(0, min(100, int(percent))), "message": message[:500], "time": time.time()}
+        temporary = self.path / "progress.json.new"
+        with contextlib.suppress(OSError):
+            temporary.write_bytes(to_json(told))
+            temporary.replace(self.path / "progress.json")
+
+    def prepare(self, attempt: int, outcome: Mapping[str, Any]) -> None:
+        """Write the attempt's outcome durably, unseen by anyone until `publish`. On a full disk the reserve is used."""
+        path = self.path / f"result.{attempt}.json"
+        try:
+            write_durably(path, to_json(outcome))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            (self.path / "reserve").unlink(missing_ok=True)
+            write_durably(path, to_json(outcome))
+
+    def publish(self, attempt: int) -> bool:
+        """Make the prepared outcome the job's outcome. False: the attempt was revoked, or another one was first."""
+        prepared = self.path / f"result.{attempt}.json"
+        if self.is_revoked(attempt):
+            return False
+        try:
+            os.link(prepared, self.path / "result.json")
+        except FileExistsError:
+            return False
+        sync_folder(self.path)
+        prepared.unlink()
+        (self.path / "reserve").unlink(missing_ok=True)
+        return True
+
+
+def to_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace the file so that it is there, whole, after a power cut (with `sync_folder` on its folder)."""
+    temporary = path.with_name(path.name + ".new")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,84 @@
+"""What a scheduler is to the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from phidias_gateway.process import Resources
+
+
+class Phase(StrEnum):
+    """How far a task is, as the scheduler sees it: a hint; the outcome is only what the job folder holds."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDING = "ending"
+    """Its processes are being ended"""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt of one job, as handed to a scheduler. Its `name` is unique and finds it again after any doubt."""
+
+    name: str
+    folder: Path
+    attempt: int
+    resources: Resources
+    command: tuple[str, ...]
+    """The worker's command with its arguments"""
+    env: Mapping[str, str]
+    """The worker's whole environment"""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a scheduler says about a task."""
+
+    name: str
+    native_id: str
+    phase: Phase
+    cause: str | None = None
+    """For an ended task: the cause of its end as in `causes`, None if it ended by itself, with exit code 0"""
+    reason: str = ""
+    """For a waiting task: why it waits, in words"""
+    estimated_start: datetime | None = None
+
+
+class SubmissionRefused(Exception):
+    """The scheduler said no: nothing was submitted, and the same request would be refused again."""
+
+
+class SubmissionUnknown(Exception):
+    """Nobody knows whether the task was submitted: it must be looked up by its name."""
+
+
+class Scheduler(Protocol):
+    """Runs tasks. All methods may be called at any time, also concurrently."""
+
+    kind: str
+    survey_seconds: float
+    """Shortest sensible time between two surveys"""
+
+    async def adopt(self, tasks: Sequence[Task]) -> None:
+        """Told once at start-up: the tasks that an earlier gateway submitted and whose end nobody has seen."""
+
+    async def submit(self, task: Task) -> str:
+        """Submit the task and return the scheduler's own id. Raises SubmissionRefused or SubmissionUnknown."""
+
+    async def survey(self) -> Mapping[str, Observed]:
+        """All tasks it knows of, by name, in one question. Raises SchedulerUnavailable: then nothing is known."""
+
+    async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
+        """What its accounting keeps about tasks that a survey no longer shows; may be empty."""
+
+    async def cancel(self, names: Sequence[str]) -> None:
+        """End these tasks and all their processes. Unknown names are no error. Raises SchedulerUnavailable."""
+
+    async def stop(self) -> None:
+        """The gateway stops; tasks run on."""
