@@ -1,0 +1,126 @@
+"""The main job, from a QGIS tool to a job of the scheduler and back to pixels, on a real Sentinel-2 scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.windows import from_bounds
+
+from tests.end_to_end.conftest import QgisProcess, RunningGateway, StartGateway
+from tests.slurm_cluster import SlurmCluster
+
+AREA = [-75.66, 37.64, -75.60, 37.69]
+REQUEST = {"index": "NDVI", "area": {"bbox": AREA}, "scenes": {"catalogue": "demo"}}
+
+
+def source_ndvi(archive: Path, result: rasterio.DatasetReader) -> np.ndarray:
+    """(B08 - B04) / (B08 + B04) of the scene's own numbers, over the window of the result."""
+    bands = []
+    for name in ("B08", "B04"):
+        with rasterio.open(next(archive.rglob(f"{name}.tif"))) as band:
+            bands.append(band.read(1, window=from_bounds(*result.bounds, band.transform)).astype("float64"))
+    nir, red = bands
+    return (nir - red) / (nir + red)
+
+
+def assert_is_ndvi_of(archive: Path, path: Path) -> None:
+    with rasterio.open(path) as result:
+        stored = result.read(1, masked=True)
+        values = stored * result.scales[0] + result.offsets[0]
+        expected = source_ndvi(archive, result)
+        assert expected.shape == values.shape
+        # An area in longitudes and latitudes is a little askew on the scene's grid: its corners stay empty.
+        assert 0.95 < 1 - np.ma.getmaskarray(values).mean() < 1
+        assert np.abs(values - expected).max() <= 0.5 * result.scales[0] + 1e-12
+
+
+def finished(gateway: RunningGateway, job_id: str) -> Any:
+    last = None
+    for status in gateway.client().follow(job_id):
+        last = status
+    assert last is not None
+    assert last.status == "successful", (last.message, gateway.client().logs(job_id))
+    return gateway.client().results(job_id)
+
+
+def test_a_qgis_tool_gives_the_index_of_the_source_scene(
+    start_gateway: StartGateway,
+    qgis_process: Callable[[RunningGateway], QgisProcess],
+    demo_archive: Path,
+    tmp_path: Path,
+) -> None:
+    qgis = qgis_process(start_gateway())
+    west, south, east, north = AREA
+    run = qgis(
+        "run",
+        "phidias:spectralindex",
+        "--",
+        f"--AREA={west},{east},{south},{north} [EPSG:4326]",
+        "--SCENES=demo",
+        "--INDEX=NDVI",
+        f"--OUTPUT_INDEX={tmp_path / 'index.tif'}",
+    )
+    assert run.returncode == 0, run.stdout
+    assert_is_ndvi_of(demo_archive, tmp_path / "index.tif")
+
+
+def test_slurm_gives_the_same_pixels_on_both_nodes(
+    start_gateway: StartGateway, slurm_cluster: SlurmCluster, demo_archive: Path, tmp_path: Path
+) -> None:
+    local = start_gateway()
+    slurm = start_gateway(**slurm_cluster.environment, PHIDIAS_SCHEDULER__KIND="slurm")
+    job = local.client().execute("spectral-index", REQUEST)
+    finished(local, job.id)["index"].download(tmp_path / "local.tif")
+    assert_is_ndvi_of(demo_archive, tmp_path / "local.tif")
+
+    # Each job asks for all the processors of a node, so two that run together use both nodes.
+    jobs = [slurm.client().execute("spectral-index", REQUEST) for _ in range(2)]
+    with rasterio.open(tmp_path / "local.tif") as image:
+        expected = image.read()
+    for number, submitted in enumerate(jobs):
+        path = tmp_path / f"slurm-{number}.tif"
+        finished(slurm, submitted.id)["index"].download(path)
+        with rasterio.open(path) as image:
+            assert np.array_equal(image.read(), expected)
+    assert {slurm_cluster.node_of(slurm.root / "jobs" / job.id) for job in jobs} == {"n1", "n2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"index": "NDVY"}, "index"),
+        ({"area": {"bbox": [10, 50, 10.1, 50.1]}}, "area"),
+        ({"area": {"bbox": [435000, 4160000, 436000, 4161000]}}, "area"),
+        ({"area": {"bbox": [0, 0, 1, 1], "crs": "http://www.opengis.net/def/crs/EPSG/0/32618"}}, "area"),
+        (
+            {"area": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}},
+            "area",
+        ),
+        ({"scenes": {"catalogue": "demo", "datetime": "2023-01-01/2023-02-01"}}, "scenes"),
+        ({"scenes": {"catalogue": "demo", "datetime": "2023-02-01/2023-01-01"}}, "scenes"),
+        ({"scenes": {"catalogue": "https://unknown.invalid/catalog.json"}}, "scenes"),
+        ({"scenes": {"catalogue": "http://127.0.0.1:9/catalog.json"}}, "scenes"),
+        ({"scenes": {"catalogue": "demo", "collections": ["landsat"]}}, "scenes"),
+        ({"crs": "Lambert"}, "crs"),
+        ({"expression": "nir + __import__('os')"}, "expression"),
+        ({"expression": "nir + thermal"}, "expression"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_submitted(
+    gateway_for_refusals: RunningGateway, change: dict[str, Any], named: str
+) -> None:
+    from backend_client.errors import InputRefused
+
+    client = gateway_for_refusals.client()
+    with pytest.raises(InputRefused) as refused:
+        client.execute("spectral-index", {**REQUEST, **change})
+    assert refused.value.input == named
+    assert refused.value.detail
+    assert refused.value.remedy
+    assert list(client.jobs()) == []
+    assert not any((gateway_for_refusals.root / "jobs").glob("*"))
