@@ -35,7 +35,7 @@ _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS token (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL, label TEXT NOT NULL,
-    created REAL NOT NULL, expires REAL NOT NULL, revoked REAL
+    created REAL NOT NULL, expires REAL, revoked REAL
 ) STRICT
 """
 
@@ -80,7 +80,7 @@ class TokenInfo:
     user: str
     label: str
     created: float
-    expires: float
+    expires: float | None
     revoked: float | None
 
 
@@ -96,8 +96,11 @@ class Tokens:
     def close(self) -> None:
         self._database.close()
 
-    def create(self, user: str, *, lifetime: float, label: str = "") -> str:
-        """A new token for `user`, valid for `lifetime` seconds; it is seen only here. ValueError for a bad name."""
+    def create(self, user: str, *, lifetime: float | None = None, label: str = "") -> str:
+        """A new token for `user`, valid for `lifetime` seconds (None: until revoked); it is seen only here.
+
+        Raises ValueError for a bad name.
+        """
         if not _USER.fullmatch(user):
             raise ValueError(f"{user!r} is no user name: use up to 64 letters, digits and '. _ @ -'.")
         identifier, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
@@ -105,7 +108,7 @@ class Tokens:
         with self._lock:
             self._database.execute(
                 "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                (identifier, user, salt, _hash(salt, secret), label, now, now + lifetime),
+                (identifier, user, salt, _hash(salt, secret), label, now, now + lifetime if lifetime else None),
             )
         return f"{PREFIX}_{identifier}_{secret}"
 
@@ -142,7 +145,8 @@ class Tokens:
             return None
         user, salt, digest, expires, revoked = row
         genuine = hmac.compare_digest(digest, _hash(salt, secret))
-        return str(user) if genuine and revoked is None and time.time() < expires else None
+        valid = revoked is None and (expires is None or time.time() < expires)
+        return str(user) if genuine and valid else None
 
 
 class Access:

@@ -48,7 +48,7 @@ def _members(model: type[BaseModel], mode: Any) -> dict[str, Any]:
     schema = model.model_json_schema(mode=mode)
     definitions = schema.get("$defs", {})
     return {
-        name: _member(name, field, _openapi(schema["properties"][name], definitions))
+        name: _member(name, field, to_openapi_30(schema["properties"][name], definitions))
         for name, field in model.model_fields.items()
     }
 
@@ -69,25 +69,25 @@ def _title_and_text(docstring: str) -> tuple[str, str]:
     return title.strip(), "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))
 
 
-def _openapi(schema: Any, definitions: dict[str, Any], *, named: bool = False) -> Any:
-    """Pydantic's JSON Schema (2020-12) in the words of OpenAPI 3.0: references inlined, no null type, no const.
+def to_openapi_30(schema: Any, definitions: dict[str, Any], *, named: bool = False) -> Any:
+    """Pydantic's JSON Schema (2020-12) in the words of OpenAPI 3.0: definitions inlined, no null type, no const.
 
     `named` is true where the keys are the user's own names, not schema keywords.
     """
     if isinstance(schema, list):
-        return [_openapi(entry, definitions) for entry in schema]
+        return [to_openapi_30(entry, definitions) for entry in schema]
     if not isinstance(schema, dict):
         return schema
     if named:
-        return {key: _openapi(value, definitions) for key, value in schema.items()}
-    if "$ref" in schema:
+        return {key: to_openapi_30(value, definitions) for key, value in schema.items()}
+    if str(schema.get("$ref", "")).startswith("#/$defs/"):
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return _openapi({**definitions[schema["$ref"].rsplit("/", 1)[1]], **rest}, definitions)
+        return to_openapi_30({**definitions[schema["$ref"].rsplit("/", 1)[1]], **rest}, definitions)
     if "anyOf" in schema:
         options = [option for option in schema["anyOf"] if option != {"type": "null"}]
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
         if len(options) == 1:
-            return _openapi({**options[0], **rest}, definitions)
+            return to_openapi_30({**options[0], **rest}, definitions)
         schema = {**rest, "oneOf": options}
     result: dict[str, Any] = {}
     for key, value in schema.items():
@@ -103,5 +103,5 @@ def _openapi(schema: Any, definitions: dict[str, Any], *, named: bool = False) -
         elif key in ("default", "enum", "examples"):
             result[key] = value
         else:
-            result[key] = _openapi(value, definitions, named=key == "properties")
+            result[key] = to_openapi_30(value, definitions, named=key == "properties")
     return result

@@ -1,0 +1,63 @@
+"""What a route is given: the gateway's parts, who asks, and the address the gateway is reached by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from phidias_gateway.access import Access
+from phidias_gateway.documents import JSON, Link
+from phidias_gateway.http_errors import BadRequest
+from phidias_gateway.jobs import Jobs
+from phidias_gateway.links import Signer
+from phidias_gateway.settings import Settings
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of one running gateway."""
+
+    settings: Settings
+    jobs: Jobs
+    access: Access
+    signer: Signer
+
+
+def gateway(request: Request) -> Gateway:
+    """The gateway that this request came to."""
+    found = request.app.state.gateway
+    if not isinstance(found, Gateway):
+        raise TypeError("the app was not made by create_app()")
+    return found
+
+
+def base_url(request: Request) -> str:
+    """The address of the landing page, without the last slash. Raises BadRequest for a malformed Host header."""
+    public = gateway(request).settings.server.public_url
+    if public:
+        return public.rstrip("/")
+    try:
+        return str(request.base_url.replace(path="", query="")).rstrip("/")
+    except ValueError:
+        raise BadRequest("The Host header is no address.", remedy="Send the gateway's own address as Host.") from None
+
+
+def caller(request: Request) -> str:
+    """The user who asks. Raises NotAuthenticated or TooManyFailures."""
+    address = request.client.host if request.client else ""
+    user = gateway(request).access.user(request.headers, address)
+    request.scope["user"] = user
+    return user
+
+
+def self_link(request: Request, base: str, title: str = "This document") -> Link:
+    """The link of a document to itself."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Link(href=f"{base}{request.url.path}{query}", rel="self", type=JSON, title=title)
+
+
+TheGateway = Annotated[Gateway, Depends(gateway)]
+BaseUrl = Annotated[str, Depends(base_url)]
+User = Annotated[str, Depends(caller)]

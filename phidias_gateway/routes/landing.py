@@ -1,0 +1,52 @@
+"""`/`, `/conformance` and `/api`: what this gateway is, for everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from phidias_gateway.documents import JSON, REL, Conformance, LandingPage, Link
+from phidias_gateway.routes.context import BaseUrl, self_link
+
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+_ONE = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
+_TWO = "http://www.opengis.net/spec/ogcapi-processes-1/2.0/conf/"
+CONFORMS_TO = [
+    *(_ONE + name for name in ("core", "ogc-process-description", "json", "oas30", "job-list", "dismiss")),
+    *(_TWO + name for name in ("ogc-process-description", "json", "oas30", "job-list", "dismiss")),
+]
+
+router = APIRouter(tags=["Capabilities"])
+
+
+@router.get("/", responses={200: {"model": LandingPage}})
+async def landing_page(request: Request, base: BaseUrl) -> JSONResponse:
+    """The landing page: links to everything else."""
+    page = LandingPage(
+        title="PHIDIAS",
+        description="Earth-observation processing on a supercomputer, by OGC API - Processes.",
+        links=[
+            self_link(request, base),
+            Link(href=f"{base}/api", rel="service-desc", type=OPENAPI, title="The API"),
+            Link(href=f"{base}/conformance", rel=REL + "conformance", type=JSON, title="Conformance classes"),
+            Link(href=f"{base}/conformance", rel="conformance", type=JSON, title="Conformance classes"),
+            Link(href=f"{base}/processes", rel=REL + "processes", type=JSON, title="The processes"),
+            Link(href=f"{base}/jobs", rel=REL + "job-list", type=JSON, title="Your jobs"),
+        ],
+    )
+    return JSONResponse(page.json_value())
+
+
+@router.get("/conformance", responses={200: {"model": Conformance}})
+async def conformance() -> JSONResponse:
+    """The conformance classes that this gateway keeps."""
+    return JSONResponse(Conformance(conformsTo=CONFORMS_TO).json_value())
+
+
+@router.get("/api", responses={200: {"content": {OPENAPI: {"schema": {"type": "object"}}}}})
+async def api(request: Request, base: BaseUrl) -> JSONResponse:
+    """This API in the words of OpenAPI 3.0."""
+    document: dict[str, Any] = request.app.openapi()
+    return JSONResponse({**document, "servers": [{"url": base}]}, media_type=OPENAPI)
