@@ -1,0 +1,155 @@
+"""Areas: an extent or a polygon layer becomes a GeoJSON geometry in WGS 84, longitude before latitude."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsGeometry,
+    QgsProcessing,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
+    QgsRectangle,
+    QgsWkbTypes,
+)
+
+from phidias_qgis.i18n import tr
+from phidias_qgis.inputs import Entered, Input, InputProblem, described
+
+WGS84 = "EPSG:4326"
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+DEGREES = QgsRectangle(-180, -90, 180, 90)
+EDGE_PARTS = 64
+"""An edge as long as the area's side is cut into so many parts before it is reprojected"""
+DECIMALS = 9
+
+
+def make_area(target: Input) -> list[QgsProcessingParameterDefinition]:
+    """An extent, and a polygon layer that goes before it."""
+    either = "" if target.optional else tr("Give an extent or a layer of polygons.")
+    return [
+        described(
+            QgsProcessingParameterExtent(target.name, tr("{} (extent)").format(target.title), optional=True),
+            f"{target.help} {either}".strip(),
+        ),
+        described(
+            QgsProcessingParameterFeatureSource(
+                _layer(target),
+                tr("{} (polygon layer)").format(target.title),
+                [QgsProcessing.SourceType.TypeVectorPolygon],
+                optional=True,
+            ),
+            tr("The polygons of this layer, or the selected ones of them; goes before the extent."),
+        ),
+    ]
+
+
+def read_area(target: Input, entered: Entered) -> dict[str, Any] | None:
+    """The area as a GeoJSON Polygon or MultiPolygon; None if an optional one was left out."""
+    if entered.given(_layer(target)):
+        geometry = _of_layer(target, entered)
+    elif entered.given(target.name):
+        geometry = _of_extent(target, entered)
+    elif target.optional:
+        return None
+    else:
+        raise InputProblem(target, tr("no area is given."), tr("Draw an extent, or choose a layer of polygons."))
+    if geometry.area() == 0:
+        raise InputProblem(target, tr("the area has no surface."), tr("Draw a larger area."))
+    return json.loads(geometry.asJson(DECIMALS))
+
+
+def make_box(target: Input) -> list[QgsProcessingParameterDefinition]:
+    """An extent."""
+    return [QgsProcessingParameterExtent(target.name, target.title, optional=target.optional)]
+
+
+def read_box(target: Input, entered: Entered) -> dict[str, Any] | None:
+    """The extent as an OGC bounding box in WGS 84; None if it was left out."""
+    if not entered.given(target.name):
+        return None
+    box = _of_extent(target, entered).boundingBox()
+    corners = [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()]
+    return {"bbox": [round(corner, DECIMALS) for corner in corners], "crs": CRS84}
+
+
+def _layer(target: Input) -> str:
+    return f"{target.name}_LAYER"
+
+
+def _of_extent(target: Input, entered: Entered) -> QgsGeometry:
+    arguments = (entered.parameters, target.name, entered.context)
+    extent = entered.algorithm.parameterAsExtent(*arguments)
+    if extent.isNull() or extent.isEmpty():
+        raise InputProblem(target, tr("the extent is empty."), tr("Draw an area with a width and a height."))
+    crs = entered.algorithm.parameterAsExtentCrs(*arguments)
+    if not crs.isValid():
+        if not DEGREES.contains(extent):
+            raise InputProblem(
+                target,
+                tr("the extent has no coordinate reference system, and its numbers are no longitudes and latitudes."),
+                tr("Add the system, as in 500000,510000,4650000,4660000 [EPSG:32631]."),
+            )
+        crs = QgsCoordinateReferenceSystem(WGS84)
+    return _in_wgs84(target, QgsGeometry.fromRect(extent), crs, entered)
+
+
+def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
+    source = entered.algorithm.parameterAsSource(entered.parameters, _layer(target), entered.context)
+    if source is None:
+        raise InputProblem(target, tr("the layer cannot be read."), tr("Choose a layer of polygons."))
+    if not source.sourceCrs().isValid():
+        raise InputProblem(
+            target,
+            tr("the layer '{}' has no coordinate reference system.").format(source.sourceName()),
+            tr("Set it in the layer's properties, under Source."),
+        )
+    polygons = []
+    for feature in source.getFeatures():
+        geometry = feature.geometry()
+        if geometry.isEmpty():
+            continue
+        if geometry.type() != QgsWkbTypes.GeometryType.PolygonGeometry:
+            raise InputProblem(target, tr("the layer holds no polygons."), tr("Choose a layer of polygons."))
+        if not geometry.isGeosValid():
+            problem = "; ".join(error.what() for error in geometry.validateGeometry()[:1]) or tr("invalid geometry")
+            raise InputProblem(
+                target,
+                tr("the polygon {} crosses itself or is malformed ({}).").format(feature.id(), problem),
+                tr("Repair the layer with the tool 'Fix geometries'."),
+            )
+        polygons.append(geometry)
+    if not polygons:
+        raise InputProblem(target, tr("the layer has no polygon."), tr("Draw one, or choose another layer."))
+    return _in_wgs84(target, QgsGeometry.unaryUnion(polygons), source.sourceCrs(), entered)
+
+
+def _in_wgs84(target: Input, geometry: QgsGeometry, crs: QgsCoordinateReferenceSystem, entered: Entered) -> QgsGeometry:
+    flat = QgsGeometry(geometry.constGet().segmentize())
+    flat.get().dropZValue()
+    flat.get().dropMValue()
+    wgs84 = QgsCoordinateReferenceSystem(WGS84)
+    if crs != wgs84:
+        box = flat.boundingBox()
+        flat = flat.densifyByDistance(max(box.width(), box.height()) / EDGE_PARTS)
+        try:
+            flat.transform(QgsCoordinateTransform(crs, wgs84, entered.context.transformContext()))
+        except QgsCsException as error:
+            raise InputProblem(
+                target,
+                tr("the area cannot be reprojected from {} to WGS 84: {}").format(crs.authid(), error),
+                tr("Check the layer's or the extent's coordinate reference system."),
+            ) from None
+    box = flat.boundingBox()
+    if not (box.isFinite() and DEGREES.contains(box)):
+        raise InputProblem(
+            target,
+            tr("the area lies outside of the world's longitudes and latitudes."),
+            tr("Check the layer's or the extent's coordinate reference system."),
+        )
+    return flat

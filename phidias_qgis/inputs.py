@@ -1,0 +1,140 @@
+"""One input of a process as its description gives it, and what a person entered for it in QGIS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingParameterDefinition,
+    QgsProperty,
+)
+from qgis.PyQt.QtCore import QVariant
+
+from phidias_qgis.i18n import tr
+
+
+class InputProblem(Exception):
+    """What was entered cannot be used; the text names the input and says what to do."""
+
+    def __init__(self, target: Input, detail: str, remedy: str = "") -> None:
+        super().__init__(f"{target.title} ({target.name}): {detail} {remedy}".strip())
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input: `name` is the name of its QGIS parameter, where it has only one."""
+
+    id: str
+    title: str
+    help: str
+    schema: Mapping[str, Any]
+    required: bool
+
+    @classmethod
+    def from_description(cls, identifier: str, member: Mapping[str, Any]) -> Input:
+        """Read a member of `inputs`. An input that may occur several times is an array of its schema."""
+        schema = flatten(member.get("schema"))
+        if member.get("maxOccurs", 1) != 1:
+            schema = {"type": "array", "items": schema}
+        return cls(
+            id=identifier,
+            title=str(member.get("title") or identifier),
+            help=str(member.get("description") or ""),
+            schema=schema,
+            required=member.get("minOccurs", 1) != 0,
+        )
+
+    @property
+    def name(self) -> str:
+        return parameter_name(self.id)
+
+    @property
+    def default(self) -> Any:
+        return self.schema.get("default")
+
+    @property
+    def optional(self) -> bool:
+        """True if QGIS may leave the parameter empty: a default stands in otherwise."""
+        return not self.required and self.default is None
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What a person entered for the parameters of one run."""
+
+    algorithm: QgsProcessingAlgorithm
+    parameters: Mapping[str, Any]
+    context: QgsProcessingContext
+
+    def raw(self, name: str) -> Any:
+        """The value as QGIS holds it, or the parameter's default; None if there is neither."""
+        definition = self.algorithm.parameterDefinition(name)
+        value = self.parameters.get(name, definition.defaultValue() if definition else None)
+        if isinstance(value, QVariant) and value.isNull():
+            return None
+        if isinstance(value, QgsProperty):
+            value, known = value.value(self.context.expressionContext(), None)
+            return value if known else None
+        return value
+
+    def given(self, name: str) -> bool:
+        """True if there is a value, or a default."""
+        value = self.raw(name)
+        return value is not None and not (isinstance(value, str) and not value.strip())
+
+    def text(self, name: str) -> str:
+        """The value as text without surrounding blanks, empty if there is none."""
+        value = self.raw(name)
+        return "" if value is None else str(value).strip()
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """The value of an input that must be uploaded before the job can read it."""
+
+    path: Path
+
+
+def parameter_name(identifier: str) -> str:
+    """The name of the QGIS parameter for an input or output: `range_radius` -> `RANGE_RADIUS`."""
+    return re.sub(r"\W", "_", identifier).upper()
+
+
+def flatten(schema: Any) -> Mapping[str, Any]:
+    """A schema with its `allOf` merged and the first understandable one of its alternatives taken."""
+    if not isinstance(schema, Mapping):
+        return {}
+    merged = {key: value for key, value in schema.items() if key not in ("allOf", "oneOf", "anyOf")}
+    for part in schema.get("allOf") or ():
+        merged.update(flatten(part))
+    alternatives = [flatten(part) for key in ("oneOf", "anyOf") for part in schema.get(key) or ()]
+    plain = [part for part in alternatives if part.get("type") != "object" or "format" in part]
+    return {**plain[0], **merged} if plain else merged
+
+
+def items(value: Any) -> list[Any]:
+    """A list from what a person wrote: a list, or a text with commas."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return [part.strip() for part in str(value).split(",") if part.strip()]
+
+
+def described(
+    definition: QgsProcessingParameterDefinition, text: str, *, advanced: bool = False
+) -> QgsProcessingParameterDefinition:
+    """The definition with its help, and among the advanced parameters if so wished."""
+    definition.setHelp(text)
+    if advanced:
+        definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+    return definition
+
+
+def missing(target: Input) -> InputProblem:
+    """The problem of an input that is needed but was not given."""
+    return InputProblem(target, tr("a value is needed."))

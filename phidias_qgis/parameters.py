@@ -1,0 +1,95 @@
+"""The kinds of input, in one table: how each is recognised by its JSON schema, shown in QGIS, and read back.
+
+A new kind is one row here. An input that no row recognises is the last row's: a text field with JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from qgis.core import QgsProcessingParameterDefinition
+
+from phidias_qgis import area, plain, rasters, scenes
+from phidias_qgis.inputs import Entered, Input, described, flatten, missing
+
+Schema = Mapping[str, Any]
+
+
+class Kind(NamedTuple):
+    """One kind of input. `read` gives the JSON value, a LocalFile to upload, or None if nothing was entered."""
+
+    name: str
+    recognise: Callable[[Schema], bool]
+    make: Callable[[Input], list[QgsProcessingParameterDefinition]]
+    read: Callable[[Input, Entered], Any]
+
+
+def _format(name: str) -> Callable[[Schema], bool]:
+    return lambda schema: schema.get("format") == name
+
+
+def _type(*names: str) -> Callable[[Schema], bool]:
+    return lambda schema: schema.get("type") in names
+
+
+def _is_choice(schema: Schema) -> bool:
+    holder = flatten(schema.get("items")) if schema.get("type") == "array" else schema
+    return bool(holder.get("enum")) and holder.get("type") != "array"
+
+
+def _is_raster(schema: Schema) -> bool:
+    return str(schema.get("contentMediaType", "")).startswith("image/tiff")
+
+
+def _is_list(schema: Schema) -> bool:
+    return schema.get("type") == "array" and flatten(schema.get("items")).get("type") in ("string", "number", "integer")
+
+
+def _is_date(schema: Schema) -> bool:
+    return schema.get("type") == "string" and schema.get("format") in ("date", "date-time")
+
+
+KINDS = (
+    Kind("area", _format("geojson-geometry"), area.make_area, area.read_area),
+    Kind("scenes", _format("stac-scenes"), scenes.make_scenes, scenes.read_scenes),
+    Kind("bounding box", _format("ogc-bbox"), area.make_box, area.read_box),
+    Kind("raster", _is_raster, rasters.make_raster, rasters.read_raster),
+    Kind("reference system", _format("crs"), plain.make_crs, plain.read_crs),
+    Kind("choice", _is_choice, plain.make_choice, plain.read_choice),
+    Kind("date", _is_date, plain.make_date, plain.read_date),
+    Kind("number", _type("number", "integer"), plain.make_number, plain.read_number),
+    Kind("flag", _type("boolean"), plain.make_flag, plain.read_flag),
+    Kind("text", _type("string"), plain.make_text, plain.read_text),
+    Kind("list", _is_list, plain.make_list, plain.read_list),
+    Kind("JSON", lambda schema: True, plain.make_json, plain.read_json),
+)
+
+
+def kind_of(schema: Schema) -> Kind:
+    """The row of the table for a schema."""
+    return next(kind for kind in KINDS if kind.recognise(schema))
+
+
+def make(target: Input) -> list[QgsProcessingParameterDefinition]:
+    """The QGIS parameters of an input, with their help."""
+    definitions = kind_of(target.schema).make(target)
+    for definition in definitions:
+        if not definition.help():
+            described(definition, target.help)
+    return definitions
+
+
+def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
+    """What was entered, as the inputs of an execution. Raises InputProblem for what cannot be used.
+
+    A LocalFile stands for a file that is still to be uploaded. Inputs left empty are left out.
+    """
+    values = {}
+    for target in inputs:
+        value = kind_of(target.schema).read(target, entered)
+        if value is not None:
+            values[target.id] = value
+        elif target.required:
+            raise missing(target)
+    return values

@@ -1,0 +1,53 @@
+"""Rasters as inputs: a file of this computer is uploaded, an address is passed on for the gateway to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterRasterLayer, QgsProviderRegistry
+
+from phidias_qgis.i18n import tr
+from phidias_qgis.inputs import Entered, Input, InputProblem, LocalFile
+
+STREAMED = "/vsicurl/"
+
+
+def make_raster(target: Input) -> list[QgsProcessingParameterDefinition]:
+    """A raster layer."""
+    return [QgsProcessingParameterRasterLayer(target.name, target.title, optional=target.optional)]
+
+
+def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] | None:
+    """A link for what is on the network, a LocalFile for what must be uploaded; None if it was left out."""
+    if not entered.given(target.name):
+        return None
+    href = address(entered.raw(target.name))
+    if href:
+        return {"href": href}
+    layer = entered.algorithm.parameterAsRasterLayer(entered.parameters, target.name, entered.context)
+    if layer is None or not layer.isValid():
+        raise InputProblem(
+            target,
+            tr("the raster {} cannot be opened.").format(entered.text(target.name)),
+            tr("Choose a raster layer or file."),
+        )
+    href = address(layer.source())
+    if href:
+        return {"href": href}
+    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
+    path = Path(str(parts.get("path") or ""))
+    if layer.providerType() != "gdal" or parts.get("layerName") or not path.is_file():
+        raise InputProblem(
+            target,
+            tr("the layer '{}' is not a file.").format(layer.name()),
+            tr("Export it as a GeoTIFF and choose that."),
+        )
+    return LocalFile(path)
+
+
+def address(value: Any) -> str:
+    """The http(s) address in a layer's source or a parameter's value, empty if there is none."""
+    text = value.strip() if isinstance(value, str) else ""
+    text = text[len(STREAMED) :] if text.startswith(STREAMED) else text
+    return text if text.startswith(("http://", "https://")) else ""

@@ -1,0 +1,107 @@
+"""Scenes of a STAC catalogue: one input of the process, six parameters in QGIS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingParameterDateTime,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
+)
+from qgis.PyQt.QtCore import QDate
+
+from phidias_qgis.i18n import tr
+from phidias_qgis.inputs import Entered, Input, InputProblem, described, items
+
+
+def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
+    """Catalogue, collections, first and last day, cloud cover, and names of chosen scenes."""
+    date = QgsProcessingParameterDateTime.Type.Date
+    default = target.default if isinstance(target.default, Mapping) else {}
+    return [
+        described(
+            QgsProcessingParameterString(
+                target.name,
+                tr("{}: catalogue").format(target.title),
+                default.get("catalogue"),
+                optional=target.optional,
+            ),
+            f"{target.help} "
+            + tr("The address of a STAC API or of a static catalogue, or the name of an archive of the site."),
+        ),
+        described(
+            QgsProcessingParameterString(
+                f"{target.name}_COLLECTIONS", tr("{}: collections").format(target.title), optional=True
+            ),
+            tr("Collections to search, separated by commas; none means all."),
+        ),
+        described(
+            QgsProcessingParameterDateTime(
+                f"{target.name}_START", tr("{}: first day").format(target.title), date, optional=True
+            ),
+            tr("First day of the period; empty leaves it open."),
+        ),
+        described(
+            QgsProcessingParameterDateTime(
+                f"{target.name}_END", tr("{}: last day").format(target.title), date, optional=True
+            ),
+            tr("Last day of the period, included; empty leaves it open."),
+        ),
+        described(
+            QgsProcessingParameterNumber(
+                f"{target.name}_CLOUD",
+                tr("{}: largest cloud cover (%)").format(target.title),
+                QgsProcessingParameterNumber.Type.Double,
+                defaultValue=100,
+                minValue=0,
+                maxValue=100,
+            ),
+            tr("Scenes with more cloud, as their metadata say, are left out."),
+        ),
+        described(
+            QgsProcessingParameterString(f"{target.name}_IDS", tr("{}: names").format(target.title), optional=True),
+            tr("Names of chosen scenes, separated by commas; none means every scene of the search."),
+            advanced=True,
+        ),
+    ]
+
+
+def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:
+    """The search as the gateway's `stac-scenes`; None if an optional one was left out."""
+    if not entered.given(target.name):
+        if target.optional:
+            return None
+        raise InputProblem(
+            target,
+            tr("no catalogue is given."),
+            tr("Give the address of a STAC catalogue, or the name of an archive of the site."),
+        )
+    start, end = _day(entered, f"{target.name}_START"), _day(entered, f"{target.name}_END")
+    if start and end and start > end:
+        raise InputProblem(
+            target,
+            tr("the period is empty: it ends ({}) before it starts ({}).").format(end, start),
+            tr("Exchange the dates."),
+        )
+    scenes: dict[str, Any] = {
+        "catalogue": entered.text(target.name),
+        "max_cloud_cover": entered.algorithm.parameterAsDouble(
+            entered.parameters, f"{target.name}_CLOUD", entered.context
+        ),
+    }
+    if start or end:
+        scenes["datetime"] = f"{start or '..'}/{end or '..'}"
+    for suffix, member in (("COLLECTIONS", "collections"), ("IDS", "ids")):
+        if entered.given(f"{target.name}_{suffix}"):
+            scenes[member] = items(entered.raw(f"{target.name}_{suffix}"))
+    return scenes
+
+
+def _day(entered: Entered, name: str) -> str:
+    if not entered.given(name):
+        return ""
+    day: QDate = entered.algorithm.parameterAsDateTime(entered.parameters, name, entered.context).date()
+    return day.toString("yyyy-MM-dd")
