@@ -1,0 +1,73 @@
+"""Drive an OGC API - Processes gateway from Python: describe, execute, follow, fetch results. No Qt, no QGIS.
+
+from backend_client import Gateway
+
+gateway = Gateway("https://hpc.example.org", token="...")
+job = gateway.execute("spectral-index", {"scenes": {...}, "area": {...}, "index": "NDVI"})
+for status in gateway.follow(job.id):
+    print(status.status, status.progress, status.message)
+gateway.results(job.id)["index"].download("ndvi.tif")
+"""
+
+from __future__ import annotations
+
+from backend_client.cache import DescriptionCache
+from backend_client.errors import (
+    BadConnection,
+    Cancelled,
+    CatalogueError,
+    Forbidden,
+    GatewayError,
+    GatewayFailed,
+    GatewayUnreachable,
+    InputRefused,
+    JobDismissed,
+    JobFailed,
+    KeyReused,
+    LimitExceeded,
+    NoSuchJob,
+    NoSuchProcess,
+    NotAuthorized,
+    NotFound,
+    OutcomeUnknown,
+    PackageMissing,
+    ResultNotReady,
+    TransferDamaged,
+    UnexpectedAnswer,
+)
+from backend_client.gateway import Gateway
+from backend_client.models import Job, Landing, Link, LogChunk, ProcessDescription, ProcessSummary
+from backend_client.results import Result
+
+__all__ = [
+    "BadConnection",
+    "Cancelled",
+    "CatalogueError",
+    "DescriptionCache",
+    "Forbidden",
+    "Gateway",
+    "GatewayError",
+    "GatewayFailed",
+    "GatewayUnreachable",
+    "InputRefused",
+    "Job",
+    "JobDismissed",
+    "JobFailed",
+    "KeyReused",
+    "Landing",
+    "LimitExceeded",
+    "Link",
+    "LogChunk",
+    "NoSuchJob",
+    "NoSuchProcess",
+    "NotAuthorized",
+    "NotFound",
+    "OutcomeUnknown",
+    "PackageMissing",
+    "ProcessDescription",
+    "ProcessSummary",
+    "Result",
+    "ResultNotReady",
+    "TransferDamaged",
+    "UnexpectedAnswer",
+]
