@@ -192,28 +192,32 @@ class JobFolder:
             temporary.write_bytes(to_json(told))
             temporary.replace(self.path / "progress.json")
 
-    def prepare(self, attempt: int, outcome: Mapping[str, Any]) -> None:
-        """Write the attempt's outcome durably, unseen by anyone until `publish`. On a full disk the reserve is used."""
-        path = self.path / f"result.{attempt}.json"
+    # --- the outcome: a worker's, or the gateway's for a worker that left none ---------------------------------------
+
+    def prepare(self, name: str, outcome: Mapping[str, Any]) -> None:
+        """Write an outcome durably to the file `name`, for `publish`. On a full disk the reserve is used."""
         try:
-            write_durably(path, to_json(outcome))
+            write_durably(self.path / name, to_json(outcome))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             (self.path / "reserve").unlink(missing_ok=True)
-            write_durably(path, to_json(outcome))
+            write_durably(self.path / name, to_json(outcome))
 
-    def publish(self, attempt: int) -> bool:
-        """Make the prepared outcome the job's outcome. False: the attempt was revoked, or another one was first."""
-        prepared = self.path / f"result.{attempt}.json"
-        if self.is_revoked(attempt):
+    def publish(self, name: str, attempt: int | None) -> bool:
+        """Make a prepared outcome the job's outcome. False: the attempt was revoked, or another outcome was first.
+
+        A link, not a rename: of two that publish at the same moment exactly one wins, on every file system.
+        """
+        if attempt is not None and self.is_revoked(attempt):
             return False
         try:
-            os.link(prepared, self.path / "result.json")
+            os.link(self.path / name, self.path / "result.json")
         except FileExistsError:
             return False
+        finally:
+            (self.path / name).unlink()
         sync_folder(self.path)
-        prepared.unlink()
         (self.path / "reserve").unlink(missing_ok=True)
         return True
 

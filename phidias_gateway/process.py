@@ -24,7 +24,7 @@ class Resources(BaseModel):
 
     cpus: int = 1
     memory_gb: float = 2
-    minutes: int = 30
+    minutes: float = 30
     gpus: int = 0
 
 

@@ -1,0 +1,104 @@
+"""Processes of this machine, from /proc (Linux): who descends from whom, and ending them all."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def adopt_orphans() -> None:
+    """From now on, descendants whose parents end become children of this process: none gets lost."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed as soon as the parent ends, or at once if it has ended already."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None if it is gone. With the pid it names a process."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] == "Z" else int(fields[19])
+
+
+def end_descendants(pid: int) -> None:
+    """Kill all descendants of the process, until none is left. Reaps those that are children of this process."""
+    _end(lambda table: _descendants(table, pid))
+
+
+def end_session(leader: int, ticks: int | None) -> None:
+    """Kill a session and all descendants of its leader, the leader included.
+
+    `ticks` is the leader's `start_ticks`. If another process has its pid now, the session has long ended (the kernel
+    gives no pid away while a session of that number lives), and nothing is done.
+    """
+    now = start_ticks(leader)
+    if now is not None and ticks is not None and now != ticks:
+        return
+    _end(
+        lambda table: (
+            ({leader} | _descendants(table, leader) | {pid for pid, (_, sid) in table.items() if sid == leader})
+            & table.keys()
+        )
+    )
+
+
+def _end(select: Callable[[dict[int, tuple[int, int]]], set[int]], patience: float = 10.0) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        victims = select(_table()) - {os.getpid()}
+        if not victims:
+            return
+        for pid in victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in victims:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.01)
+
+
+def _table() -> dict[int, tuple[int, int]]:
+    """Parent and session of every process that is not a zombie."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (fields := _stat(int(entry))) and fields[0] not in "ZX":
+            table[int(entry)] = int(fields[1]), int(fields[3])
+    return table
+
+
+def _descendants(table: dict[int, tuple[int, int]], root: int) -> set[int]:
+    children: dict[int, list[int]] = {}
+    for pid, (parent, _) in table.items():
+        children.setdefault(parent, []).append(pid)
+    found: set[int] = set()
+    pending = [root]
+    while pending:
+        new = [child for child in children.get(pending.pop(), ()) if child not in found]
+        found.update(new)
+        pending += new
+    return found
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the state on (its name may hold spaces and parentheses)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None

@@ -1,0 +1,136 @@
+"""The work of a job, in its own process: from the job folder's request to a prepared outcome."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from phidias_gateway import causes
+from phidias_gateway.errors import DiskFull, PhidiasError
+from phidias_gateway.job_folder import JobFolder, to_json
+from phidias_gateway.outputs import FileOutput
+from phidias_gateway.process import ProcessOutputs, Resources, Workspace
+from phidias_gateway.references import Site
+from phidias_gateway.registry import processes
+
+log = logging.getLogger("phidias.worker")
+_REPORT_SECONDS = 0.2
+
+
+def run_job(folder: JobFolder, attempt: int, outcome: str, started: datetime) -> None:
+    """Run the job's process and prepare its outcome, success or failure, under the name `outcome`."""
+    try:
+        result = {"status": "successful", "outputs": _run(folder, attempt), "error": None}
+        log.info("done")
+    except Exception as error:
+        problem = _problem(error)
+        log.error("failed: %s", problem["detail"], exc_info=not isinstance(error, PhidiasError))
+        # What is left is of no use, and on a full disk its space is.
+        shutil.rmtree(folder.scratch(attempt), ignore_errors=True)
+        shutil.rmtree(folder.results(attempt), ignore_errors=True)
+        result = {"status": "failed", "outputs": {}, "error": problem}
+    times = {"attempt": attempt, "started": started.isoformat(), "finished": datetime.now(UTC).isoformat()}
+    folder.prepare(outcome, {**result, **times})
+
+
+def _run(folder: JobFolder, attempt: int) -> dict[str, Any]:
+    request = folder.request()
+    process = processes()[request["process"]]
+    log.info("job %s, attempt %d: %s %s", request["job_id"], attempt, process.id, process.version)
+    inputs = process.Inputs.model_validate_json(to_json(request["inputs"]), strict=True)
+    results, scratch = folder.results(attempt), folder.scratch(attempt)
+    for path in (results, scratch):
+        path.mkdir()
+    os.chdir(scratch)
+    os.environ["TMPDIR"] = str(scratch)
+    workspace = Workspace(
+        job_id=request["job_id"],
+        results=results,
+        scratch=scratch,
+        plan=folder.plan(),
+        site=Site.model_validate(request["site"]),
+        resources=Resources.model_validate(request["resources"]),
+        report=_Reporter(folder),
+    )
+    return _collect(process.run(inputs, workspace), results)
+
+
+class _Reporter:
+    """Passes progress on, not more often than anyone could look at it."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self.folder = folder
+        self.last = 0.0
+        self.message = ""
+
+    def __call__(self, percent: float, message: str = "") -> None:
+        if message and message != self.message:
+            log.info("%d %%: %s", percent, message)
+        elif time.monotonic() - self.last < _REPORT_SECONDS:
+            return
+        self.message = message or self.message
+        self.last = time.monotonic()
+        self.folder.report(percent, self.message)
+
+
+def _collect(outputs: ProcessOutputs, results: Path) -> dict[str, Any]:
+    """The outputs as `result.json` has them; files are on disk, with size and SHA-256, when this returns."""
+    plain = outputs.model_dump(mode="json")
+    collected: dict[str, Any] = {}
+    for name, value in outputs:
+        if value is None:
+            continue
+        if isinstance(value, FileOutput):
+            collected[name] = _file(value, results)
+        elif isinstance(value, list | tuple) and value and all(isinstance(entry, FileOutput) for entry in value):
+            collected[name] = {"files": [_file(entry, results) for entry in value]}
+        else:
+            collected[name] = {"value": plain[name]}
+    return collected
+
+
+def _file(output: FileOutput, results: Path) -> dict[str, Any]:
+    if Path(output.file).name != output.file:
+        raise ValueError(f"the output file {output.file!r} is not a plain file name")
+    with open(results / output.file, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        size = os.fstat(file.fileno()).st_size
+    return {"file": output.file, "media_type": output.media_type, "size": size, "sha256": digest}
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    if any(_is_disk_full(link) for link in _chain(error)):
+        return DiskFull(
+            "No space is left where the job writes.",
+            remedy="Delete jobs you no longer need, or ask the site's administrator for space; then run it again.",
+        ).problem()
+    if isinstance(error, PhidiasError):
+        return error.problem()
+    if any(isinstance(link, MemoryError) for link in _chain(error)):
+        return causes.problem("out-of-memory")
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return PhidiasError(
+        f"The process met an error it did not foresee: {type(error).__name__}: {first_line}"[:1000],
+        remedy="Read the job's log, and send it to the author of the process.",
+    ).problem()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    """Also where a library (GDAL) tells it in words only."""
+    known = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return known or isinstance(error, DiskFull) or os.strerror(errno.ENOSPC) in str(error)

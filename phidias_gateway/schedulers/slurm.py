@@ -1,0 +1,200 @@
+"""Jobs in Slurm, by its command line tools, which every site has.
+
+No value of a user reaches a command line, a job name, the script or `--export`. The job's name is the key: a
+controller that lost its state gives ids anew, so a job is looked up and cancelled by its name only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from phidias_gateway.errors import SchedulerUnavailable
+from phidias_gateway.job_folder import LOG
+from phidias_gateway.process import Resources
+from phidias_gateway.schedulers.scheduler import Observed, Phase, SubmissionRefused, SubmissionUnknown, Task
+from phidias_gateway.schedulers.slurm_states import phase_of, reason_of
+from phidias_gateway.settings import SchedulerSettings, SlurmSettings
+
+_NAME = re.compile(r"phidias-[0-9a-z]{26}-\d+")
+_SEPARATOR = "\x1f"
+_FIELDS = ("JobID", "Name", "State", "Reason", "StartTime")
+_SUBMIT_SECONDS = 60.0
+_QUERY_SECONDS = 30.0
+_JOBCOMP_TAIL = 4 * 1024 * 1024
+
+# After these the controller may have taken the job although sbatch has failed.
+_DOUBT = re.compile(
+    r"timed ?out|contact|connect|socket|communicat|transmi|receiv|message|temporarily|zero bytes|standby|backup|protocol",
+    re.IGNORECASE,
+)
+
+
+class SlurmScheduler:
+    """See `Scheduler`."""
+
+    kind = "slurm"
+
+    def __init__(self, settings: SchedulerSettings, slurm: SlurmSettings) -> None:
+        self.survey_seconds = settings.poll_seconds
+        self._slurm = slurm
+        self._configuration: dict[str, str] | None = None
+
+    async def adopt(self, tasks: Sequence[Task]) -> None:
+        """Slurm keeps them."""
+
+    async def submit(self, task: Task) -> str:
+        with as_file(files("phidias_gateway.schedulers") / "job.sh") as script:
+            await asyncio.to_thread(shutil.copyfile, script, task.folder / "job.sh")
+        try:
+            code, out, err = await _call(_sbatch(task, self._slurm), task.env, _SUBMIT_SECONDS)
+        except TimeoutError:
+            raise SubmissionUnknown("sbatch did not answer") from None
+        except OSError as error:
+            raise SubmissionRefused(f"sbatch cannot be run: {error}") from None
+        said = err.strip().removeprefix("sbatch: error: ")[:500]
+        if code == 0:
+            native_id = out.strip().split(";")[0]
+            if not native_id.isdecimal():
+                raise SubmissionUnknown(f"sbatch answered {out[:200]!r}")
+            return native_id
+        if code > 0 and not _DOUBT.search(said):
+            raise SubmissionRefused(said)
+        raise SubmissionUnknown(said)
+
+    async def survey(self) -> Mapping[str, Observed]:
+        form = ",".join(f"{field}:{_SEPARATOR}" for field in _FIELDS)
+        out = await _query(["squeue", "--noheader", "--me", "--states=all", f"--Format={form}"])
+        observed: dict[str, Observed] = {}
+        for line in out.splitlines():
+            values = line.split(_SEPARATOR)
+            if len(values) <= len(_FIELDS) - 1 or not _NAME.fullmatch(values[1]):
+                continue
+            found = _observed(*values[: len(_FIELDS)])
+            known = observed.get(found.name)
+            if known is None or known.phase is Phase.ENDED:
+                observed[found.name] = found
+        return observed
+
+    async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
+        """From the accounting, else from the job completion log where we may read it."""
+        try:
+            if self._configuration is None:
+                self._configuration = _parse_configuration(await _query(["scontrol", "show", "config"]))
+            if not self._configuration.get("AccountingStorageType", "").endswith("/none"):
+                return await _accounting(names)
+            if self._configuration.get("JobCompType", "").endswith("/filetxt"):
+                return await asyncio.to_thread(_completions, Path(self._configuration["JobCompLoc"]), frozenset(names))
+        except (SchedulerUnavailable, OSError):
+            return {}
+        return {}
+
+    async def cancel(self, names: Sequence[str]) -> None:
+        for name in names:
+            await _query(["scancel", f"--name={name}"])
+
+    async def stop(self) -> None:
+        """Slurm goes on."""
+
+
+def _sbatch(task: Task, slurm: SlurmSettings) -> list[str]:
+    folder = str(task.folder).replace("%", "%%")  # sbatch replaces %j and the like in file names
+    site = {key: value for key, value in slurm.model_dump().items() if value is not None}
+    return [
+        "sbatch",
+        "--parsable",
+        f"--job-name={task.name}",
+        f"--output={folder}/logs/{LOG}",
+        "--open-mode=append",
+        "--input=/dev/null",
+        f"--chdir={task.folder}",
+        "--no-requeue",
+        "--export=ALL",  # all of the scrubbed environment; named variables would be split at commas
+        "--nodes=1",
+        "--ntasks=1",
+        *_request(task.resources),
+        *(f"--{key}={value}" for key, value in site.items()),
+        str(task.folder / "job.sh"),
+        *task.command,
+    ]
+
+
+def _request(resources: Resources) -> list[str]:
+    """The worker keeps the time limit itself, and says so in the outcome; Slurm's is one minute later."""
+    return [
+        f"--cpus-per-task={resources.cpus}",
+        f"--mem={math.ceil(resources.memory_gb * 1024)}M",
+        f"--time={math.ceil(resources.minutes) + 1}",
+        *([f"--gpus={resources.gpus}"] if resources.gpus else []),
+    ]
+
+
+def _observed(native_id: str, name: str, state: str, reason: str, start: str) -> Observed:
+    phase, cause = phase_of(state)
+    waiting = phase is Phase.WAITING
+    return Observed(
+        name=name,
+        native_id=native_id,
+        phase=phase,
+        cause=cause,
+        reason=reason_of(reason) if waiting else "",
+        estimated_start=datetime.fromtimestamp(int(start), UTC) if waiting and start.isdecimal() else None,
+    )
+
+
+async def _accounting(names: Sequence[str]) -> Mapping[str, Observed]:
+    columns = ["--format=JobID,JobName,State", "--starttime=now-30days", f"--name={','.join(names)}"]
+    out = await _query(["sacct", "-X", "--noheader", "--parsable2", f"--delimiter={_SEPARATOR}", *columns])
+    rows = (line.split(_SEPARATOR) for line in out.splitlines())
+    return {row[1]: _observed(row[0], row[1], row[2], "", "") for row in rows if len(row) == 3 and row[1] in names}
+
+
+def _completions(path: Path, names: frozenset[str]) -> Mapping[str, Observed]:
+    """The end of jobcomp/filetxt: `JobId=7 UserId=ada(1000) ... Name=x JobState=COMPLETED ...`, one job a line."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _JOBCOMP_TAIL))
+        text = file.read().decode(errors="replace")
+    found = {}
+    line = re.compile(rf"^JobId=(\d+) UserId=[^ ]*\({os.getuid()}\) .*?Name=({_NAME.pattern}) JobState=(\w+) ", re.M)
+    for native_id, name, state in line.findall(text):
+        if name in names:
+            found[name] = _observed(native_id, name, state, "", "")
+    return found
+
+
+def _parse_configuration(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+async def _query(command: list[str]) -> str:
+    """What a tool answers. Raises SchedulerUnavailable for anything but success: then nothing is known."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "SLURM_CONF")}
+    try:
+        code, out, err = await _call(command, {**kept, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}, _QUERY_SECONDS)
+    except (TimeoutError, OSError) as error:
+        raise SchedulerUnavailable(f"{command[0]} failed: {error or 'no answer'}") from None
+    if code != 0:
+        raise SchedulerUnavailable(f"{command[0]} failed: {err.strip()[:500]}")
+    return out
+
+
+async def _call(command: list[str], env: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
+    """Exit code, output and errors. Raises TimeoutError after having killed the tool, or OSError."""
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdin=null, stdout=pipe, stderr=pipe, env=dict(env))
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), seconds)
+    except (TimeoutError, asyncio.CancelledError):
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+        raise
+    return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")

@@ -1,0 +1,173 @@
+"""What a job runs: `phidias-worker <job folder> <attempt>`, the same under every scheduler.
+
+Two processes. The supervisor claims the attempt, then forks the process that does the work, and stays small and
+awake: it hears SIGTERM at once even while the work is deep in native code, ends every descendant, keeps the time
+limit, and publishes the outcome. An outcome is published only by an attempt that ended by itself or by its limit;
+one that was told to end leaves nothing, since whoever told it knows why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from phidias_gateway import causes, process_tree
+from phidias_gateway.job_folder import JobFolder
+
+NOT_OURS = 3
+"""Exit code of a worker that must not run: the attempt is taken, revoked, or the job has its outcome"""
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_TOUCH_SECONDS = 3.0
+
+log = logging.getLogger("phidias.worker")
+
+
+def main() -> int:
+    """Run one attempt of a job. Exit code 0: successful; 1: failed; 3: not to be run; 128 + n: ended by a signal."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    logging.raiseExceptions = False  # a log on a full disk must not end the job
+    if len(sys.argv) != 3 or not sys.argv[2].isdecimal():
+        print("usage: phidias-worker <job folder> <attempt>", file=sys.stderr)
+        return 2
+    folder, attempt = JobFolder(Path(sys.argv[1])), int(sys.argv[2])
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    with contextlib.suppress(PermissionError):  # a session leader already
+        os.setsid()
+    lock = folder.take(attempt, os.getpid(), process_tree.start_ticks(os.getpid()) or 0)
+    if lock is None:
+        log.info("attempt %d is not to be run: it was taken or revoked, or the job has ended", attempt)
+        return NOT_OURS
+    return _Supervisor(folder, attempt).run()
+
+
+class _Supervisor:
+    def __init__(self, folder: JobFolder, attempt: int) -> None:
+        self.folder = folder
+        self.attempt = attempt
+        self.outcome = f"outcome.{attempt}.json"
+        self.started = datetime.now(UTC)
+
+    def run(self) -> int:
+        process_tree.adopt_orphans()
+        self.folder.reserve()
+        kills = _kernel_kills()
+        child = self._fork()
+        ended = self._wait(child, 60 * float(self.folder.request()["resources"]["minutes"]))
+        process_tree.end_descendants(os.getpid())
+        if isinstance(ended, signal.Signals):
+            log.info("told to end (%s)", ended.name)
+            self._clean(failed=True)
+            return 128 + ended
+        if ended is None:
+            log.error("the time limit is reached")
+            self._fail(causes.problem("time-limit"))
+        elif not (ended == 0 and (self.folder.path / self.outcome).exists()):
+            self._fail(_ended_early(ended, _kernel_kills() > kills))
+        self._clean(failed=False)
+        published = self.folder.publish(self.outcome, self.attempt)
+        return NOT_OURS if not published else 0 if (self.folder.result() or {})["status"] == "successful" else 1
+
+    def _fork(self) -> int:
+        supervisor = os.getpid()
+        child = os.fork()
+        if child:
+            return child
+        try:
+            process_tree.die_with_parent(supervisor)
+            os.setpgid(0, 0)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            from phidias_gateway.run import run_job
+
+            run_job(self.folder, self.attempt, self.outcome, self.started)
+        except BaseException:
+            log.exception("the worker failed")
+            os._exit(70)
+        finally:
+            logging.shutdown()
+        os._exit(0)
+
+    def _wait(self, child: int, limit: float) -> int | signal.Signals | None:
+        """The child's exit code (negative: its signal), or the signal that told us to end, or None: too long."""
+        deadline = time.monotonic() + limit
+        touched = time.monotonic()
+        while (left := deadline - time.monotonic()) > 0:
+            heard = signal.sigtimedwait(_SIGNALS, min(1.0, left))
+            if heard is not None and heard.si_signo != signal.SIGCHLD:
+                return signal.Signals(heard.si_signo)
+            status = _reap(child)
+            if status is not None:
+                return status
+            if self.folder.is_revoked(self.attempt):
+                return signal.SIGTERM
+            if time.monotonic() - touched >= _TOUCH_SECONDS:
+                touched = time.monotonic()
+                self.folder.touch(self.attempt)
+        return None
+
+    def _fail(self, problem: dict[str, Any]) -> None:
+        self._clean(failed=True)
+        outcome = {
+            "status": "failed",
+            "outputs": {},
+            "error": problem,
+            "attempt": self.attempt,
+            "started": self.started.isoformat(),
+            "finished": datetime.now(UTC).isoformat(),
+        }
+        self.folder.prepare(self.outcome, outcome)
+
+    def _clean(self, *, failed: bool) -> None:
+        shutil.rmtree(self.folder.scratch(self.attempt), ignore_errors=True)
+        if failed:
+            shutil.rmtree(self.folder.results(self.attempt), ignore_errors=True)
+
+
+def _reap(child: int) -> int | None:
+    """Collect whatever has ended; the exit code of `child` if it is among it."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == child:
+                found = os.waitstatus_to_exitcode(status)
+    return found
+
+
+def _ended_early(code: int, out_of_memory: bool) -> dict[str, Any]:
+    if code >= 0:
+        return causes.problem("worker-failed", f"Its exit code was {code}.")
+    if code == -signal.SIGKILL and out_of_memory:
+        return causes.problem("out-of-memory")
+    return causes.problem("worker-killed", f"The signal was {signal.Signals(-code).name}.")
+
+
+def _kernel_kills() -> int:
+    """How many processes of this control group the kernel has killed for want of memory; 0 where it can't be read."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "memory":
+                counts = Path(f"/sys/fs/cgroup/memory{path}/memory.oom_control")
+            elif not controllers:
+                counts = Path(f"/sys/fs/cgroup{path}/memory.events")
+            else:
+                continue
+            if counts.is_file():
+                return int(dict(entry.split() for entry in counts.read_text().splitlines()).get("oom_kill", 0))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
