@@ -40,6 +40,10 @@ class Jobs:
         """Raises NoSuchJob, also for a job of someone else."""
         raise NotImplementedError
 
+    def find(self, job_id: str) -> Job:
+        """The job, whoever owns it: only for a caller who holds a signed link to a file of it. Raises NoSuchJob."""
+        raise NotImplementedError
+
     def list(
         self,
         owner: str,
