@@ -39,12 +39,12 @@ class NotFound(HttpError):
     status = 404
 
 
-class NoSuchProcess(HttpError):
-    """The gateway offers no process of this id."""
+class LinkExpired(HttpError):
+    """A signed link of ours whose time is over."""
 
-    type = OGC + "no-such-process"
-    title = "No such process"
-    status = 404
+    type = PHIDIAS + "link-expired"
+    title = "The link has expired"
+    status = 403
 
 
 class TooLarge(HttpError):

@@ -18,10 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 STEPS = 24
 """Expiries are rounded up to a 24th of the lifetime: the same result keeps the same link for a while, so caches hit."""
+
+Verdict = Literal["valid", "expired", "forged"]
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,15 @@ class Signer:
         key = self._keys[0]
         return {"expires": expires, "signature": f"{key.id}.{_digest(key, job_id, file, expires)}"}
 
-    def verify(self, job_id: str, file: str, expires: str, signature: str) -> bool:
-        """Whether the signature is ours, for exactly this file, and has not expired."""
+    def check(self, job_id: str, file: str, expires: str, signature: str) -> Verdict:
+        """Whether the signature is ours, for exactly this file, and still valid."""
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
-            return False
+            return "forged"
         identifier, _, digest = signature.partition(".")
         key = next((key for key in self._keys if key.id == identifier), None)
         if key is None or not hmac.compare_digest(digest, _digest(key, job_id, file, expires)):
-            return False
-        return time.time() < int(expires)
+            return "forged"
+        return "valid" if time.time() < int(expires) else "expired"
 
     def _renewed(self) -> tuple[Key, ...]:
         """The keys on disk, newest first, with a new one where due; those too old to have a valid link are dropped."""

@@ -1,7 +1,7 @@
 """The OpenAPI 3.0 document, made from the routes that are really served.
 
-FastAPI writes OpenAPI 3.1; OGC API - Processes has a conformance class for 3.0 only, so schemas are put in its words, the
-422 that is never answered is taken out, and HEAD and the answers common to all routes are put in.
+FastAPI writes OpenAPI 3.1; OGC API - Processes has a conformance class for 3.0 only, so schemas are put in its words,
+the 422 that is never answered is taken out, and HEAD and the answers common to all routes are put in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         title="PHIDIAS gateway",
         version=app.version,
         openapi_version="3.0.3",
-        description="OGC API - Processes 1.0, with its own additions: logs, uploads, signed result links, long polling.",
+        description="OGC API - Processes 1.0, and beside it: logs, uploads, signed result links, long polling.",
         license_info={"name": "GPL-3.0-or-later", "url": "https://www.gnu.org/licenses/gpl-3.0.html"},
         tags=[{"name": name} for name in ("Capabilities", "Processes", "Jobs", "Files")],
         routes=app.routes,

@@ -1,72 +1,42 @@
-"""Request bodies: bounded in size, and JSON that is really JSON (RFC 8259)."""
+"""Request bodies, bounded in size."""
 
 from __future__ import annotations
 
-import json
-import math
-from typing import Any
+from collections.abc import AsyncIterator
 
 from fastapi import Request
 
-from phidias_gateway.http_errors import BadRequest, NotJson, TooLarge
+from phidias_gateway.http_errors import NotJson, TooLarge
+
+MB = 1_000_000
 
 
-async def json_object(request: Request, *, limit: int) -> dict[str, Any]:
-    """The body as a JSON object of at most `limit` bytes.
-
-    Raises TooLarge, NotJson for another media type, and BadRequest for what is no JSON object in UTF-8; NaN, Infinity
-    and numbers beyond a double are no JSON values.
-    """
+async def json_body(request: Request, *, limit_mb: float) -> bytes:
+    """The body of a request that says it is JSON, or says nothing. Raises TooLarge or NotJson."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise NotJson(
             f"The body's media type is {media_type[:80]!r}.", remedy="Send JSON, with 'Content-Type: application/json'."
         )
-    raw = await _read(request, limit)
-    try:
-        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
-        json.dumps(document, ensure_ascii=False).encode("utf-8")  # a lone surrogate has no UTF-8 form
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is no JSON document in UTF-8: {error}.", remedy="Correct the body.") from None
-    if not isinstance(document, dict):
-        raise BadRequest(
-            "The body is JSON, but no object.", remedy='Send an object such as {"inputs": {"name": "value"}}.'
-        )
-    return document
+    return b"".join([chunk async for chunk in bounded(request, limit_mb=limit_mb)])
 
 
-def refuse_large(request: Request, limit: int) -> None:
-    """Raises TooLarge if the request announces a body of more than `limit` bytes."""
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
-        raise too_large(limit)
+async def bounded(request: Request, *, limit_mb: float) -> AsyncIterator[bytes]:
+    """The body, piece by piece. Raises TooLarge as soon as it is known, from the announced length if there is one."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit_mb * MB:
+        raise _too_large(limit_mb)
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit_mb * MB:
+            raise _too_large(limit_mb)
+        yield chunk
 
 
-def too_large(limit: int) -> TooLarge:
-    """The error for a body of more than `limit` bytes."""
+def _too_large(limit_mb: float) -> TooLarge:
     return TooLarge(
-        f"The body is larger than the {limit / 1e6:g} MB that this site takes.",
-        remedy="Send less, or give large data by reference (upload it first).",
+        f"The body is larger than the {limit_mb:g} MB that this site takes.",
+        remedy="Send less, or give large data by reference.",
         headers={"Connection": "close"},
     )
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    refuse_large(request, limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise too_large(limit)
-    return bytes(body)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a JSON value")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is beyond the range of a double")
-    return number

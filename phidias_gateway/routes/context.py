@@ -13,6 +13,7 @@ from phidias_gateway.http_errors import BadRequest
 from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.settings import Settings
+from phidias_gateway.store import Store
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Gateway:
     """The parts of one running gateway."""
 
     settings: Settings
+    store: Store
     jobs: Jobs
     access: Access
     signer: Signer

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from phidias_gateway.description import describe, summarize
 from phidias_gateway.documents import JSON, REL, Link, ProcessDescription, ProcessList, ProcessSummary
-from phidias_gateway.http_errors import NoSuchProcess
+from phidias_gateway.errors import NoSuchProcess
 from phidias_gateway.process import Process
 from phidias_gateway.registry import processes
 from phidias_gateway.routes import preferences

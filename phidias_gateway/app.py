@@ -1,0 +1,76 @@
+"""The gateway as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from phidias_gateway import __version__, problems
+from phidias_gateway.access import Access, Tokens
+from phidias_gateway.jobs import Jobs
+from phidias_gateway.links import Signer
+from phidias_gateway.middleware import CommonHeaders
+from phidias_gateway.openapi import document
+from phidias_gateway.routes import execution, jobs, landing, processes, results, uploads
+from phidias_gateway.routes.context import Gateway
+from phidias_gateway.schedulers import make_scheduler
+from phidias_gateway.settings import Settings
+from phidias_gateway.store import Store
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings. Its lifespan opens the store and watches the jobs."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        prepare(settings)
+        store, tokens = Store(settings.store.database), open_tokens(settings)
+        watched = Jobs(settings, store, make_scheduler(settings))
+        await watched.start()
+        app.state.gateway = Gateway(settings, store, watched, Access(tokens), make_signer(settings))
+        try:
+            yield
+        finally:
+            await watched.stop()
+            store.close()
+            tokens.close()
+
+    app = FastAPI(
+        version=__version__, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    problems.install(app)
+    for module in (landing, processes, execution, jobs, results, uploads):
+        app.include_router(module.router)
+    described = document(app)
+
+    def openapi() -> dict[str, Any]:
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")
+    app.add_middleware(CommonHeaders)
+    return app
+
+
+def prepare(settings: Settings) -> None:
+    """Make the folders of the store, closed to other users, and remove what an interrupted upload left."""
+    settings.store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.store.uploads.mkdir(exist_ok=True)
+    for part in settings.store.uploads.glob("*.part"):
+        part.unlink(missing_ok=True)
+
+
+def open_tokens(settings: Settings) -> Tokens:
+    """The tokens of this store."""
+    return Tokens(settings.store.root / "access.sqlite3")
+
+
+def make_signer(settings: Settings) -> Signer:
+    """What signs this store's result links."""
+    return Signer(settings.store.root / "link_keys.json", lifetime=settings.access.link_seconds)

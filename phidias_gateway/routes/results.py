@@ -1,0 +1,108 @@
+"""`/jobs/{id}/results`: what a job gave, and its files one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from phidias_gateway.errors import NoSuchResult
+from phidias_gateway.http_errors import LinkExpired, NotFound
+from phidias_gateway.job import Job, OutputFile
+from phidias_gateway.routes import preferences
+from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, caller
+from phidias_gateway.routes.files import file_response
+from phidias_gateway.routes.outcomes import document, files_of, raw
+
+router = APIRouter(tags=["Jobs"])
+
+
+@router.get(
+    "/jobs/{job_id}/results",
+    responses={
+        200: {
+            "description": "The outputs by name: a value, or a signed link to a file. Wanted raw: the output itself",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+        204: {"description": "Wanted raw and by reference: the links are in the Link headers"},
+        404: {"description": "There is no such job, or no result yet"},
+        507: {"description": "The job failed for want of disk space"},
+    },
+)
+async def results(job_id: str, user: User, base: BaseUrl, here: TheGateway) -> Response:
+    """The results of a job. For a job that failed: its problem."""
+    return await outcome_response(here.jobs.get(user, job_id), base, here, default="document")
+
+
+async def outcome_response(job: Job, base: str, here: Gateway, *, default: str) -> Response:
+    """The results of `job` in the form that its request asked for, else in the `default` form, raw or document."""
+    outcome = await run_in_threadpool(here.jobs.results, job)
+
+    def link(name: str) -> str:
+        return here.signer.url(base, job.id, name)
+
+    def path(name: str) -> str:
+        return str(here.jobs.result_file(job, name))
+
+    form = raw if (outcome.response or default) == "raw" else document
+    return await run_in_threadpool(form, outcome, link, path)
+
+
+@router.get(
+    "/jobs/{job_id}/results/{name}",
+    tags=["Files"],
+    openapi_extra={"security": [{"bearer": []}, {"basic": []}, {}]},
+    responses={
+        200: {"description": "The file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
+        206: {
+            "description": "The part of the file that the Range header asks for",
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        },
+        304: {"description": "Your copy is up to date"},
+        403: {"description": "The link has expired"},
+        404: {"description": "There is no such file, or the link does not fit it"},
+        416: {"description": "No byte of the file is in the range"},
+    },
+)
+async def result_file(
+    job_id: str,
+    name: str,
+    request: Request,
+    here: TheGateway,
+    expires: Annotated[str, Query(description="Of a signed link")] = "",
+    signature: Annotated[str, Query(description="Of a signed link")] = "",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """One file of a job's results, by a signed link or with a token. An output's id stands for its only file."""
+    job = _allowed(request, here, job_id, name, expires, signature)
+    outcome = await run_in_threadpool(here.jobs.results, job)
+    found = outcome.outputs.get(name)
+    if name in outcome.outputs and not files_of(found):
+        return JSONResponse(found)
+    offered = {file.file: file for output in outcome.outputs.values() for file in files_of(output)}
+    file = found if isinstance(found, OutputFile) else offered.get(name)
+    if file is None:
+        raise NoSuchResult(f"The job has no result file {name[:100]!r}.", remedy="Take the links of the results.")
+    tag = f'"{file.sha256}"'
+    if preferences.matches(if_none_match, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    path = here.jobs.result_file(job, file.file)
+    return await run_in_threadpool(file_response, request, path, media_type=file.media_type, etag=tag)
+
+
+def _allowed(request: Request, here: Gateway, job_id: str, name: str, expires: str, signature: str) -> Job:
+    """The job, if the caller may read its file `name`.
+
+    GDAL tries side files (index.tif.aux.xml) with the query of the file itself: for them the signature cannot fit, and
+    a cheap 404 is what it needs to go on.
+    """
+    if not signature or "authorization" in request.headers:
+        return here.jobs.get(caller(request), job_id)
+    verdict = here.signer.check(job_id, name, expires, signature)
+    if verdict == "expired":
+        raise LinkExpired("The time of this link is over.", remedy="Get the results of the job again for a fresh link.")
+    if verdict == "forged":
+        raise NotFound("There is no such file, or the link was made for another one.")
+    return here.jobs.find(job_id)
