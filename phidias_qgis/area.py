@@ -19,7 +19,7 @@ from qgis.core import (
 )
 
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, InputProblem, described
+from phidias_qgis.inputs import Entered, Input, described
 
 WGS84 = "EPSG:4326"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -58,9 +58,9 @@ def read_area(target: Input, entered: Entered) -> dict[str, Any] | None:
     elif target.optional:
         return None
     else:
-        raise InputProblem(target, tr("no area is given."), tr("Draw an extent, or choose a layer of polygons."))
+        raise target.problem(tr("no area is given."), tr("Draw an extent, or choose a layer of polygons."))
     if geometry.area() == 0:
-        raise InputProblem(target, tr("the area has no surface."), tr("Draw a larger area."))
+        raise target.problem(tr("the area has no surface."), tr("Draw a larger area."))
     return json.loads(geometry.asJson(DECIMALS))
 
 
@@ -86,12 +86,11 @@ def _of_extent(target: Input, entered: Entered) -> QgsGeometry:
     arguments = (entered.parameters, target.name, entered.context)
     extent = entered.algorithm.parameterAsExtent(*arguments)
     if extent.isNull() or extent.isEmpty():
-        raise InputProblem(target, tr("the extent is empty."), tr("Draw an area with a width and a height."))
+        raise target.problem(tr("the extent is empty."), tr("Draw an area with a width and a height."))
     crs = entered.algorithm.parameterAsExtentCrs(*arguments)
     if not crs.isValid():
         if not DEGREES.contains(extent):
-            raise InputProblem(
-                target,
+            raise target.problem(
                 tr("the extent has no coordinate reference system, and its numbers are no longitudes and latitudes."),
                 tr("Add the system, as in 500000,510000,4650000,4660000 [EPSG:32631]."),
             )
@@ -102,10 +101,9 @@ def _of_extent(target: Input, entered: Entered) -> QgsGeometry:
 def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
     source = entered.algorithm.parameterAsSource(entered.parameters, _layer(target), entered.context)
     if source is None:
-        raise InputProblem(target, tr("the layer cannot be read."), tr("Choose a layer of polygons."))
+        raise target.problem(tr("the layer cannot be read."), tr("Choose a layer of polygons."))
     if not source.sourceCrs().isValid():
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("the layer '{}' has no coordinate reference system.").format(source.sourceName()),
             tr("Set it in the layer's properties, under Source."),
         )
@@ -115,17 +113,16 @@ def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
         if geometry.isEmpty():
             continue
         if geometry.type() != QgsWkbTypes.GeometryType.PolygonGeometry:
-            raise InputProblem(target, tr("the layer holds no polygons."), tr("Choose a layer of polygons."))
+            raise target.problem(tr("the layer holds no polygons."), tr("Choose a layer of polygons."))
         if not geometry.isGeosValid():
             problem = "; ".join(error.what() for error in geometry.validateGeometry()[:1]) or tr("invalid geometry")
-            raise InputProblem(
-                target,
+            raise target.problem(
                 tr("the polygon {} crosses itself or is malformed ({}).").format(feature.id(), problem),
                 tr("Repair the layer with the tool 'Fix geometries'."),
             )
         polygons.append(geometry)
     if not polygons:
-        raise InputProblem(target, tr("the layer has no polygon."), tr("Draw one, or choose another layer."))
+        raise target.problem(tr("the layer has no polygon."), tr("Draw one, or choose another layer."))
     return _in_wgs84(target, QgsGeometry.unaryUnion(polygons), source.sourceCrs(), entered)
 
 
@@ -140,15 +137,13 @@ def _in_wgs84(target: Input, geometry: QgsGeometry, crs: QgsCoordinateReferenceS
         try:
             flat.transform(QgsCoordinateTransform(crs, wgs84, entered.context.transformContext()))
         except QgsCsException as error:
-            raise InputProblem(
-                target,
+            raise target.problem(
                 tr("the area cannot be reprojected from {} to WGS 84: {}").format(crs.authid(), error),
                 tr("Check the layer's or the extent's coordinate reference system."),
             ) from None
     box = flat.boundingBox()
     if not (box.isFinite() and DEGREES.contains(box)):
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("the area lies outside of the world's longitudes and latitudes."),
             tr("Check the layer's or the extent's coordinate reference system."),
         )

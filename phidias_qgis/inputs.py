@@ -16,14 +16,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from phidias_qgis.i18n import tr
-
 
 class InputProblem(Exception):
     """What was entered cannot be used; the text names the input and says what to do."""
-
-    def __init__(self, target: Input, detail: str, remedy: str = "") -> None:
-        super().__init__(f"{target.title} ({target.name}): {detail} {remedy}".strip())
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,10 @@ class Input:
             schema=schema,
             required=member.get("minOccurs", 1) != 0,
         )
+
+    def problem(self, detail: str, remedy: str = "") -> InputProblem:
+        """The exception to raise when what was entered for this input cannot be used."""
+        return InputProblem(f"{self.title} ({self.name}): {detail} {remedy}".strip())
 
     @property
     def name(self) -> str:
@@ -133,8 +132,3 @@ def described(
     if advanced:
         definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
     return definition
-
-
-def missing(target: Input) -> InputProblem:
-    """The problem of an input that is needed but was not given."""
-    return InputProblem(target, tr("a value is needed."))

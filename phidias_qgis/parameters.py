@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from qgis.core import QgsProcessingParameterDefinition
 
 from phidias_qgis import area, plain, rasters, scenes
-from phidias_qgis.inputs import Entered, Input, described, flatten, missing
+from phidias_qgis.i18n import tr
+from phidias_qgis.inputs import Entered, Input, described, flatten
 
 Schema = Mapping[str, Any]
 
@@ -91,5 +92,5 @@ def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
         if value is not None:
             values[target.id] = value
         elif target.required:
-            raise missing(target)
+            raise target.problem(tr("a value is needed."))
     return values

@@ -19,7 +19,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import Qt
 
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, InputProblem, items
+from phidias_qgis.inputs import Entered, Input, items
 
 SHOWN_CHOICES = 12
 
@@ -55,7 +55,7 @@ def read_choice(target: Input, entered: Entered) -> Any:
         if word not in choices:
             near = difflib.get_close_matches(word, choices, n=3, cutoff=0.5) or list(choices)[:SHOWN_CHOICES]
             more = ", ..." if len(near) < len(choices) else ""
-            raise InputProblem(target, tr("'{}' is not a choice.").format(word), f"{', '.join(near)}{more}")
+            raise target.problem(tr("'{}' is not a choice.").format(word), f"{', '.join(near)}{more}")
     values = [choices[word] for word in chosen]
     return values if several else values[0]
 
@@ -93,7 +93,7 @@ def read_number(target: Input, entered: Entered) -> float | int | None:
         bound = target.schema.get(limit) if exclusive is True else exclusive
         if _is_number(bound) and (number <= bound if limit == "minimum" else number >= bound):
             wanted = tr("larger than {}") if limit == "minimum" else tr("smaller than {}")
-            raise InputProblem(target, tr("it is {}.").format(number), tr("Give {}.").format(wanted.format(bound)))
+            raise target.problem(tr("it is {}.").format(number), tr("Give {}.").format(wanted.format(bound)))
     return number
 
 
@@ -126,7 +126,7 @@ def read_text(target: Input, entered: Entered) -> str | None:
     text = entered.algorithm.parameterAsString(entered.parameters, target.name, entered.context)
     longest = target.schema.get("maxLength")
     if _is_number(longest) and len(text) > longest:
-        raise InputProblem(target, tr("it has {} characters.").format(len(text)), tr("Use at most {}.").format(longest))
+        raise target.problem(tr("it has {} characters.").format(len(text)), tr("Use at most {}.").format(longest))
     return text
 
 
@@ -158,8 +158,7 @@ def read_crs(target: Input, entered: Entered) -> str | None:
         return None
     crs = entered.algorithm.parameterAsCrs(entered.parameters, target.name, entered.context)
     if not re.fullmatch(r"EPSG:\d+", crs.authid()):
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("'{}' is not a system of the EPSG register.").format(crs.authid() or entered.text(target.name)),
             tr("Choose one with an EPSG code, such as EPSG:32631."),
         )
@@ -183,8 +182,7 @@ def read_list(target: Input, entered: Entered) -> list[Any] | None:
     try:
         return [int(word) if kind == "integer" else float(word) for word in words]
     except (TypeError, ValueError):
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("'{}' is not a list of numbers.").format(entered.text(target.name)),
             tr("Write them with commas between, as in 1, 2.5, 3."),
         ) from None
@@ -212,8 +210,8 @@ def read_json(target: Input, entered: Entered) -> Any:
     except ValueError as error:
         if target.schema.get("type") in (None, "string"):
             return value
-        raise InputProblem(
-            target, tr("it is not valid JSON ({}).").format(error), tr('Write it as in {"name": [1, 2]}.')
+        raise target.problem(
+            tr("it is not valid JSON ({}).").format(error), tr('Write it as in {"name": [1, 2]}.')
         ) from None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterRasterLayer, QgsProviderRegistry
 
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, InputProblem, LocalFile
+from phidias_qgis.inputs import Entered, Input, LocalFile
 
 STREAMED = "/vsicurl/"
 
@@ -27,8 +27,7 @@ def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] |
         return {"href": href}
     layer = entered.algorithm.parameterAsRasterLayer(entered.parameters, target.name, entered.context)
     if layer is None or not layer.isValid():
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("the raster {} cannot be opened.").format(entered.text(target.name)),
             tr("Choose a raster layer or file."),
         )
@@ -38,8 +37,7 @@ def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] |
     parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
     path = Path(str(parts.get("path") or ""))
     if layer.providerType() != "gdal" or parts.get("layerName") or not path.is_file():
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("the layer '{}' is not a file.").format(layer.name()),
             tr("Export it as a GeoTIFF and choose that."),
         )

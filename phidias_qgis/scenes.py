@@ -14,7 +14,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QDate
 
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, InputProblem, described, items
+from phidias_qgis.inputs import Entered, Input, described, items
 
 
 def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
@@ -74,15 +74,13 @@ def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:
     if not entered.given(target.name):
         if target.optional:
             return None
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("no catalogue is given."),
             tr("Give the address of a STAC catalogue, or the name of an archive of the site."),
         )
     start, end = _day(entered, f"{target.name}_START"), _day(entered, f"{target.name}_END")
     if start and end and start > end:
-        raise InputProblem(
-            target,
+        raise target.problem(
             tr("the period is empty: it ends ({}) before it starts ({}).").format(end, start),
             tr("Exchange the dates."),
         )

@@ -1,0 +1,80 @@
+"""The process descriptions that the tools are made of: those last seen on the gateway, else those shipped here."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+from qgis.core import Qgis, QgsApplication, QgsFeedback, QgsMessageLog
+
+from backend_client import DescriptionCache, GatewayError, ProcessDescription
+from backend_client.models import description_of
+from phidias_qgis import connection, paths
+
+LOG = "PHIDIAS"
+PATIENCE = 600
+"""Seconds after a failed attempt during which none is made where a person would wait for it"""
+
+
+def known() -> list[ProcessDescription]:
+    """The descriptions at hand, without asking the network."""
+    try:
+        cached = cache_of(connection.load()).descriptions()
+    except connection.NotConnected:
+        cached = []
+    return cached or shipped()
+
+
+def shipped() -> list[ProcessDescription]:
+    """The snapshot that comes with the plugin."""
+    path = paths.resource("processes.json")
+    if not path.is_file():
+        return []
+    return [description_of(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["processes"]]
+
+
+def refresh(target: connection.Connection, feedback: QgsFeedback, *, seconds: float = 20.0) -> None:
+    """Ask the gateway for its descriptions and keep them. Raises GatewayError, OSError; blocks: not in the window."""
+    cache = cache_of(target)
+    try:
+        target.gateway(feedback, seconds=seconds, cache=cache).descriptions()
+    except GatewayError:
+        _failure_note(cache).parent.mkdir(parents=True, exist_ok=True)
+        _failure_note(cache).touch()
+        raise
+    _failure_note(cache).unlink(missing_ok=True)
+
+
+def refresh_quickly(seconds: float = 2.0) -> None:
+    """Refresh in at most so many seconds, and not at all soon after a failure; what goes wrong goes to the log."""
+    feedback = QgsFeedback()
+    end = threading.Timer(seconds, feedback.cancel)
+    try:
+        target = connection.load()
+        if failed_lately(target):
+            return
+        end.start()
+        refresh(target, feedback, seconds=seconds)
+    except connection.NotConnected as error:
+        QgsMessageLog.logMessage(str(error), LOG, Qgis.MessageLevel.Info)
+    except (GatewayError, OSError) as error:
+        QgsMessageLog.logMessage(str(error), LOG, Qgis.MessageLevel.Warning)
+    finally:
+        end.cancel()
+
+
+def failed_lately(target: connection.Connection) -> bool:
+    """True if the last attempt failed, less than PATIENCE seconds ago."""
+    note = _failure_note(cache_of(target))
+    return note.exists() and 0 <= time.time() - note.stat().st_mtime < PATIENCE
+
+
+def cache_of(target: connection.Connection) -> DescriptionCache:
+    """The descriptions of this gateway in the user's profile."""
+    return DescriptionCache(Path(QgsApplication.qgisSettingsDirPath()) / "phidias", target.url)
+
+
+def _failure_note(cache: DescriptionCache) -> Path:
+    return cache.path.with_suffix(".failed")

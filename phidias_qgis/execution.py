@@ -1,0 +1,126 @@
+"""One job from QGIS's side, on the worker thread: upload, submit, follow, cancel; what is heard is fed back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from qgis.core import QgsProcessingFeedback
+
+from backend_client import Cancelled, Gateway, GatewayError, Job
+from phidias_qgis.connection import Connection
+from phidias_qgis.i18n import tr
+from phidias_qgis.inputs import LocalFile
+
+LOG_TAIL = 15
+"""Lines of the log that are repeated where a job failed"""
+FAREWELL = 10.0
+"""Seconds for the gateway to hear that a job is not wanted any more"""
+
+
+class JobEndedBadly(Exception):
+    """The job failed, or was cancelled by somebody else; the text says why and what to do."""
+
+
+class Execution:
+    """Runs one process for one person. Every method raises GatewayError; Cancelled if the feedback was cancelled."""
+
+    def __init__(self, connection: Connection, process_id: str, feedback: QgsProcessingFeedback) -> None:
+        self._connection = connection
+        self._process_id = process_id
+        self._feedback = feedback
+        self._key = str(uuid.uuid4())
+        self._log: list[str] = []
+        self.gateway: Gateway = connection.gateway(feedback)
+
+    def submit(self, values: Mapping[str, Any]) -> Job:
+        """Upload what must be uploaded, and start the job. If cancelled meanwhile, no job is left behind."""
+        inputs = {name: self._uploaded(value) for name, value in values.items()}
+        try:
+            job = self.gateway.execute(self._process_id, inputs, key=self._key, cancelled=self._feedback.isCanceled)
+        except Cancelled:
+            self._withdraw(inputs)
+            raise
+        self._feedback.pushInfo(tr("Job {} on {}").format(job.id, self.gateway.url))
+        return job
+
+    def follow(self, job: Job) -> Job:
+        """Wait for the job's end and tell of its way; returns it as it ended.
+
+        Cancelling the feedback dismisses the job. Raises JobEndedBadly if it has no results.
+        """
+        try:
+            for state in self.gateway.follow(
+                job.id, log=self._heard, unreachable=self._unreachable, cancelled=self._feedback.isCanceled
+            ):
+                self._tell(state)
+        except Cancelled:
+            self._dismiss(job.id)
+            raise
+        if state.status != "successful":
+            raise JobEndedBadly(self._obituary(state))
+        return state
+
+    def _uploaded(self, value: Any) -> Any:
+        if not isinstance(value, LocalFile):
+            return value
+        self._feedback.pushInfo(tr("Uploading {}").format(value.path))
+
+        def progress(done: int, total: int | None) -> None:
+            if total:
+                self._feedback.setProgress(100 * done / total)
+
+        return {"href": self.gateway.upload(value.path, progress=progress, cancelled=self._feedback.isCanceled)}
+
+    def _tell(self, job: Job) -> None:
+        if job.status == "accepted":
+            text = tr("Waiting in the queue")
+            if job.queue_reason:
+                text += f": {job.queue_reason}"
+            if job.estimated_start:
+                text += " " + tr("(expected to start at {})").format(f"{job.estimated_start.astimezone():%d.%m. %H:%M}")
+        else:
+            text = job.message or job.status
+        self._feedback.setProgressText(text)
+        if job.progress is not None:
+            self._feedback.setProgress(job.progress)
+
+    def _heard(self, line: str) -> None:
+        self._log = [*self._log, line][-LOG_TAIL:]
+        self._feedback.pushConsoleInfo(line)
+
+    def _unreachable(self, error: GatewayError, seconds: float) -> None:
+        self._feedback.pushWarning(
+            tr("{} The job goes on; trying again in {} s.").format(error.detail, max(1, round(seconds)))
+        )
+
+    def _obituary(self, job: Job) -> str:
+        problem = job.problem or {}
+        if job.status == "dismissed":
+            cause = tr("The job was cancelled.")
+        else:
+            cause = str(problem.get("detail") or job.message or tr("The job failed."))
+        remedy = str(problem.get("remedy") or job.remedy or "")
+        lines = [f"{cause} {remedy}".strip(), tr("Job: {}").format(job.id)]
+        if self._log:
+            lines += [tr("Its last lines:"), *(f"    {line}" for line in self._log)]
+        return "\n".join(lines)
+
+    def _dismiss(self, job_id: str) -> None:
+        try:
+            # The feedback is cancelled, so that nothing goes out with it any more.
+            self._connection.gateway(seconds=FAREWELL).dismiss(job_id)
+        except GatewayError as error:
+            self._feedback.reportError(tr("Job {} may go on: {}").format(job_id, error))
+        else:
+            self._feedback.pushInfo(tr("Job {} was cancelled on the gateway.").format(job_id))
+
+    def _withdraw(self, inputs: Mapping[str, Any]) -> None:
+        """The submission was broken off: its key finds out which job it became, if any."""
+        try:
+            job = self._connection.gateway(seconds=FAREWELL).execute(self._process_id, inputs, key=self._key)
+        except GatewayError as error:
+            self._feedback.reportError(tr("A job may have been started: {}").format(error))
+        else:
+            self._dismiss(job.id)

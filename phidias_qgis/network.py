@@ -1,0 +1,189 @@
+"""The way of `requests` through QGIS: its proxy, certificates, authentication configurations and network logger.
+
+A transport adapter on QgsBlockingNetworkRequest, which works on any thread and is interrupted by a feedback.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import io
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from qgis.core import QgsBlockingNetworkRequest, QgsFeedback, QgsNetworkReplyContent
+from qgis.PyQt.QtCore import QBuffer, QByteArray, QIODevice, QUrl
+from qgis.PyQt.QtNetwork import QNetworkReply, QNetworkRequest
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+
+
+def session(url: str, authcfg: str = "", feedback: QgsFeedback | None = None) -> requests.Session:
+    """A session that goes through QGIS and stops when `feedback` is cancelled.
+
+    The authentication configuration `authcfg` is used for the origin of `url` alone.
+    """
+    result = requests.Session()
+    # No proxy and no password from the environment: QGIS has its own settings for both.
+    result.trust_env = False
+    for scheme in ("http://", "https://"):
+        result.mount(scheme, QgisTransport(feedback))
+    if authcfg:
+        parts = urlsplit(url)
+        result.mount(f"{parts.scheme}://{parts.netloc}/", QgisTransport(feedback, authcfg))
+    return result
+
+
+class QgisTransport(BaseAdapter):
+    """Sends requests with QgsBlockingNetworkRequest. Raises the exceptions of `requests`."""
+
+    def __init__(self, feedback: QgsFeedback | None = None, authcfg: str = "") -> None:
+        super().__init__()
+        self._feedback = feedback
+        self._authcfg = authcfg
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """One request and its whole answer, whatever its status; read long files in several requests."""
+        seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+        sender = QgsBlockingNetworkRequest()
+        if self._authcfg:
+            sender.setAuthCfg(self._authcfg)
+        self._exchange(sender, request, _qt_request(request, seconds))
+        if self._feedback is not None and self._feedback.isCanceled():
+            raise requests.exceptions.ConnectionError("cancelled", request=request)
+        reply = sender.reply()
+        status = reply.attribute(QNetworkRequest.Attribute.HttpStatusCodeAttribute)
+        if status is None:
+            raise _failure(request, reply, sender.errorMessage())
+        return _response(request, int(status), _headers(reply), bytes(reply.content()))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _exchange(
+        self, sender: QgsBlockingNetworkRequest, request: requests.PreparedRequest, qt_request: QNetworkRequest
+    ) -> None:
+        method = (request.method or "GET").upper()
+        if method == "GET":
+            sender.get(qt_request, True, self._feedback)
+        elif method == "HEAD":
+            sender.head(qt_request, True, self._feedback)
+        elif method == "DELETE":
+            sender.deleteResource(qt_request, self._feedback)
+        elif method == "POST":
+            sender.post(qt_request, _device(request.body), True, self._feedback)
+        elif method == "PUT":
+            sender.put(qt_request, _device(request.body), self._feedback)
+        else:
+            raise requests.exceptions.InvalidSchema(f"QGIS sends no {method} requests.")
+
+
+def _response(
+    request: requests.PreparedRequest, status: int, headers: CaseInsensitiveDict[str], body: bytes
+) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response.reason = http.client.responses.get(status, "")
+    response.headers = headers
+    response.encoding = get_encoding_from_headers(headers)
+    response.url = request.url or ""
+    response.request = request
+    response.raw = io.BytesIO(body)
+    return response
+
+
+def _qt_request(request: requests.PreparedRequest, seconds: float | None) -> QNetworkRequest:
+    result = QNetworkRequest(QUrl(request.url))
+    # Results and job states are the user's own: none of them goes to QGIS's cache on disk.
+    result.setAttribute(QNetworkRequest.Attribute.CacheSaveControlAttribute, False)
+    result.setAttribute(QNetworkRequest.Attribute.DoNotBufferUploadDataAttribute, hasattr(request.body, "read"))
+    if seconds and hasattr(result, "setTransferTimeout"):
+        result.setTransferTimeout(int(seconds * 1000))
+    for name, value in request.headers.items():
+        # Qt keeps the connections itself, and unpacks only what it asked to be packed.
+        if name.lower() in ("connection", "transfer-encoding"):
+            continue
+        if name.lower() == "accept-encoding" and value != "identity":
+            continue
+        result.setRawHeader(_bytes(name), _bytes(value))
+    return result
+
+
+def _bytes(text: str | bytes) -> QByteArray:
+    return QByteArray(text if isinstance(text, bytes) else text.encode("latin-1"))
+
+
+def _device(body: Any) -> QIODevice:
+    """A request's body for Qt."""
+    if hasattr(body, "read"):
+        device: QIODevice = _Reader(body)
+    else:
+        device = QBuffer()
+        device.setData(QByteArray(body.encode() if isinstance(body, str) else bytes(body or b"")))
+    device.open(QIODevice.OpenModeFlag.ReadOnly)
+    return device
+
+
+class _Reader(QIODevice):
+    """Lets Qt read a Python file object piece by piece, so that a large upload never lies in memory."""
+
+    def __init__(self, source: Any) -> None:
+        super().__init__()
+        self._source = source
+        self._at_end = False
+
+    def isSequential(self) -> bool:
+        return True
+
+    def atEnd(self) -> bool:
+        return self._at_end
+
+    def readData(self, size: int) -> bytes | None:
+        try:
+            data = self._source.read(size)
+        except Exception:  # anything that escaped into Qt would end QGIS; the request fails instead
+            data = None
+        self._at_end = not data
+        return data or None
+
+
+def _headers(reply: QgsNetworkReplyContent) -> CaseInsensitiveDict[str]:
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    for name in reply.rawHeaderList():
+        headers[bytes(name).decode("latin-1")] = bytes(reply.rawHeader(name)).decode("latin-1")
+    # Qt has unpacked the body.
+    headers.pop("Content-Encoding", None)
+    return headers
+
+
+def _failure(
+    request: requests.PreparedRequest, reply: QgsNetworkReplyContent, message: str
+) -> requests.exceptions.RequestException:
+    """The exception of `requests` for a request without an answer; its cause tells whether it ever arrived."""
+    codes = QNetworkReply.NetworkError
+    code = reply.error()
+    if code == codes.ConnectionRefusedError:
+        cause: Exception = ConnectionRefusedError(errno.ECONNREFUSED, message)
+        return requests.exceptions.ConnectionError(cause, request=request)
+    if code == codes.HostNotFoundError:
+        return requests.exceptions.ConnectionError(socket.gaierror(socket.EAI_NONAME, message), request=request)
+    if code == codes.SslHandshakeFailedError:
+        return requests.exceptions.SSLError(message, request=request)
+    if code in (codes.TimeoutError, codes.OperationCanceledError):
+        return requests.exceptions.ReadTimeout(message, request=request)
+    if code in (codes.ProxyConnectionRefusedError, codes.ProxyNotFoundError, codes.ProxyAuthenticationRequiredError):
+        return requests.exceptions.ProxyError(message, request=request)
+    if code == codes.ProtocolUnknownError:
+        return requests.exceptions.InvalidSchema(message, request=request)
+    return requests.exceptions.ConnectionError(message, request=request)

@@ -1,0 +1,97 @@
+"""What QGIS starts and stops: the provider, the options page, and the refresh of the tools in the background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import Qgis, QgsApplication, QgsFeedback, QgsMessageLog, QgsTask
+from qgis.PyQt.QtCore import QTimer
+
+from backend_client import GatewayError
+from phidias_qgis import connection, descriptions, paths
+from phidias_qgis.i18n import install_translator, tr
+from phidias_qgis.provider import PhidiasProvider
+
+
+class PhidiasPlugin:
+    """The plugin. `initProcessing` is called in qgis_process, `initGui` in QGIS itself."""
+
+    def __init__(self, iface: Any) -> None:
+        self._iface = iface
+        self._translator = install_translator()
+        self._provider: PhidiasProvider | None = None
+        self._options: Any = None
+        self._refresh: RefreshTask | None = None
+
+    def initProcessing(self) -> None:
+        """Add the tools that the gateway has now, or those known if it does not answer at once."""
+        descriptions.refresh_quickly()
+        self._add_provider()
+
+    def initGui(self) -> None:
+        """Add the tools as they are known; ask the gateway when QGIS is up."""
+        from phidias_qgis.options import OptionsFactory
+
+        self._add_provider()
+        self._options = OptionsFactory(self.refresh)
+        self._iface.registerOptionsWidgetFactory(self._options)
+        QTimer.singleShot(0, self.refresh)
+
+    def unload(self) -> None:
+        """Take everything away again."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+            self._refresh = None
+        if self._options is not None:
+            self._iface.unregisterOptionsWidgetFactory(self._options)
+            self._options = None
+        if self._provider is not None:
+            QgsApplication.processingRegistry().removeProvider(self._provider)
+            self._provider = None
+        paths.forget_client()
+
+    def refresh(self) -> None:
+        """Ask the gateway for its processes in the background, and rebuild the tools if they changed."""
+        if self._provider is None:
+            return
+        try:
+            target = connection.load()
+        except connection.NotConnected:
+            self._provider.update()
+            return
+        # A task without a reference in Python never says that it has finished.
+        self._refresh = RefreshTask(target, self._provider)
+        QgsApplication.taskManager().addTask(self._refresh)
+
+    def _add_provider(self) -> None:
+        self._provider = PhidiasProvider()
+        QgsApplication.processingRegistry().addProvider(self._provider)
+
+
+class RefreshTask(QgsTask):
+    """Fetches the descriptions off the main thread."""
+
+    def __init__(self, target: connection.Connection, provider: PhidiasProvider) -> None:
+        super().__init__(tr("PHIDIAS: asking for the list of tools"), QgsTask.Flag.CanCancel)
+        self._target, self._provider = target, provider
+        self._feedback = QgsFeedback()
+        self._error = ""
+
+    def run(self) -> bool:
+        try:
+            descriptions.refresh(self._target, self._feedback)
+        except (GatewayError, OSError) as error:
+            self._error = str(error)
+        except Exception as error:  # an exception that escapes from here ends QGIS
+            self._error = repr(error)
+        return not self._error
+
+    def cancel(self) -> None:
+        self._feedback.cancel()
+        super().cancel()
+
+    def finished(self, result: bool) -> None:
+        if result:
+            self._provider.update()
+        elif not self._feedback.isCanceled():
+            QgsMessageLog.logMessage(self._error, descriptions.LOG, Qgis.MessageLevel.Warning)

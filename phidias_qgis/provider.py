@@ -1,0 +1,61 @@
+"""The provider: one tool for each process description at hand."""
+
+from __future__ import annotations
+
+from qgis.core import Qgis, QgsMessageLog, QgsProcessingProvider
+from qgis.PyQt.QtGui import QIcon
+
+from backend_client import ProcessDescription
+from phidias_qgis import descriptions, paths
+from phidias_qgis.algorithm import ProcessAlgorithm
+from phidias_qgis.i18n import tr
+
+
+class PhidiasProvider(QgsProcessingProvider):
+    """The processes of the gateway; made of cached descriptions, so that it is there at once and without a network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: list[ProcessDescription] = []
+
+    def update(self) -> None:
+        """Rebuild the tools if the descriptions at hand have changed. For the main thread."""
+        if descriptions.known() != self._shown:
+            self.refreshAlgorithms()
+
+    def id(self) -> str:
+        return "phidias"
+
+    def name(self) -> str:
+        return "PHIDIAS"
+
+    def longName(self) -> str:
+        return tr("PHIDIAS (Earth observation on a supercomputer)")
+
+    def icon(self) -> QIcon:
+        return QIcon(self.svgIconPath())
+
+    def svgIconPath(self) -> str:
+        return str(paths.resource("icons", "phidias.svg"))
+
+    def supportedOutputRasterLayerExtensions(self) -> list[str]:
+        return ["tif"]
+
+    def supportedOutputVectorLayerExtensions(self) -> list[str]:
+        return ["fgb"]
+
+    def supportsNonFileBasedOutput(self) -> bool:
+        return False
+
+    def loadAlgorithms(self) -> None:
+        self._shown = descriptions.known()
+        for description in self._shown:
+            try:
+                algorithm = ProcessAlgorithm(description)
+                added = self.addAlgorithm(algorithm)
+            except Exception as error:  # a strange description of another server must not take the other tools along
+                QgsMessageLog.logMessage(f"{description.id}: {error!r}", descriptions.LOG, Qgis.MessageLevel.Warning)
+                continue
+            if not added:
+                text = tr("The process {} cannot be shown as a tool.").format(description.id)
+                QgsMessageLog.logMessage(text, descriptions.LOG, Qgis.MessageLevel.Warning)
