@@ -28,10 +28,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         prepare(settings)
-        store, tokens = Store(settings.store.database), open_tokens(settings)
+        store, tokens = Store(settings.store.database), Tokens(settings.store.tokens)
         watched = Jobs(settings, store, make_scheduler(settings))
         await watched.start()
-        app.state.gateway = Gateway(settings, store, watched, Access(tokens), make_signer(settings))
+        signer = Signer(settings.store.link_keys, lifetime=settings.access.link_seconds)
+        app.state.gateway = Gateway(settings, store, watched, Access(tokens), signer)
         try:
             yield
         finally:
@@ -64,13 +65,3 @@ def prepare(settings: Settings) -> None:
     settings.store.uploads.mkdir(exist_ok=True)
     for part in settings.store.uploads.glob("*.part"):
         part.unlink(missing_ok=True)
-
-
-def open_tokens(settings: Settings) -> Tokens:
-    """The tokens of this store."""
-    return Tokens(settings.store.root / "access.sqlite3")
-
-
-def make_signer(settings: Settings) -> Signer:
-    """What signs this store's result links."""
-    return Signer(settings.store.root / "link_keys.json", lifetime=settings.access.link_seconds)

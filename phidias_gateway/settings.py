@@ -37,6 +37,14 @@ class StoreSettings(Section):
         return self.root / "gateway.sqlite3"
 
     @property
+    def tokens(self) -> Path:
+        return self.root / "tokens.sqlite3"
+
+    @property
+    def link_keys(self) -> Path:
+        return self.root / "link_keys.json"
+
+    @property
     def jobs(self) -> Path:
         return self.root / "jobs"
 

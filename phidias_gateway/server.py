@@ -1,0 +1,132 @@
+"""One gateway process: listens, says where in a record of its store, and serves until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+
+from phidias_gateway.app import create_app
+from phidias_gateway.errors import PHIDIAS, PhidiasError
+from phidias_gateway.settings import Settings
+
+DEFAULT_PORT = 8765
+GRACE = 2
+"""Seconds that requests under way are given when the gateway stops; long polls are simply asked again"""
+
+
+class CannotListen(PhidiasError):
+    """The address is taken, or not of this machine."""
+
+    type = PHIDIAS + "cannot-listen"
+    title = "The gateway cannot listen"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a gateway of this store runs. `start_ticks` tells its process from a later one with the same number."""
+
+    pid: int
+    start_ticks: int
+    host: str
+    url: str
+
+    @classmethod
+    def read(cls, path: Path) -> Record | None:
+        """The record, or None if there is none that can be read."""
+        try:
+            return cls(**json.loads(path.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is about this machine: a store may be shared by several login nodes."""
+        return self.host == socket.gethostname()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether that very process runs on this machine."""
+        return self.is_here and start_ticks(self.pid) == self.start_ticks
+
+
+def record_path(settings: Settings) -> Path:
+    return settings.store.root / "gateway.json"
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since the machine did; None if there is none, or only its remains."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def serve(settings: Settings, *, port: int | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises CannotListen."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    listener = _listen(settings.server.host, _port(settings, port))
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # ours leaves the query out, where signatures are
+        server_header=False,
+        # Behind a proxy of the site's own, the client's address and scheme are in its headers.
+        proxy_headers=settings.server.public_url is not None,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = _Server(config, record_path(settings), _url(listener))
+    with listener:
+        server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, record: Path, url: str) -> None:
+        super().__init__(config)
+        self._record, self._url = record, url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            record = Record(os.getpid(), start_ticks(os.getpid()) or 0, socket.gethostname(), self._url)
+            temporary = self._record.with_suffix(".new")
+            temporary.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
+            temporary.replace(self._record)
+            logging.getLogger(__name__).info("the gateway answers at %s", self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        found = Record.read(self._record)
+        if found is not None and found.pid == os.getpid():
+            self._record.unlink(missing_ok=True)
+
+
+def _port(settings: Settings, port: int | None) -> int:
+    if port is not None:
+        return port
+    return DEFAULT_PORT if settings.server.port is None else settings.server.port
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise CannotListen(
+            f"The gateway cannot listen on {host}, port {port}: {error.strerror or error}.",
+            remedy="Choose another server.port (0 takes any free one) or server.host.",
+        ) from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
