@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
 from phidias_gateway import __version__, problems
 from phidias_gateway.access import Access, Tokens
 from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
-from phidias_gateway.middleware import CommonHeaders
+from phidias_gateway.middleware import Outermost
 from phidias_gateway.openapi import document
 from phidias_gateway.routes import execution, jobs, landing, processes, results, uploads
 from phidias_gateway.routes.context import Gateway
@@ -22,7 +22,7 @@ from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> ASGIApp:
     """The application for these settings. Its lifespan opens the store and watches the jobs."""
 
     @asynccontextmanager
@@ -52,11 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
-            route.methods.add("HEAD")
-    app.add_middleware(CommonHeaders)
-    return app
+    return Outermost(app)
 
 
 def prepare(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What every answer has in common: careful headers, and one line in the log that holds no secret."""
+"""What every answer has in common: HEAD beside GET, careful headers, and one line in the log that holds no secret."""
 
 from __future__ import annotations
 
@@ -19,8 +19,15 @@ HEADERS = {
 }
 
 
-class CommonHeaders:
-    """Sets HEADERS where a route has not, and logs method, path (never the query), status, bytes, seconds and user."""
+HEAD = "phidias.head"
+"""Set in the scope of a HEAD request, which the routes see as GET"""
+
+
+class Outermost:
+    """Answers HEAD as GET, whose body the server drops; sets HEADERS where a route has not; logs each request.
+
+    A line of the log has method, path (never the query), status, bytes of the body, seconds, and the user.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,6 +37,9 @@ class CommonHeaders:
             await self._app(scope, receive, send)
             return
         began, status, size = time.perf_counter(), 0, 0
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET", HEAD: True}
 
         async def watched(message: Message) -> None:
             nonlocal status, size
@@ -39,7 +49,7 @@ class CommonHeaders:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 message["headers"] = headers.raw
-            elif message["type"] == "http.response.body" and scope["method"] != "HEAD":
+            elif message["type"] == "http.response.body" and method != "HEAD":
                 size += len(message.get("body", b""))
             await send(message)
 
@@ -48,6 +58,4 @@ class CommonHeaders:
         finally:
             seconds = time.perf_counter() - began
             # %r keeps a path with line breaks in one line.
-            log.info(
-                "%s %r %d %d %.3f %s", scope["method"], scope["path"], status, size, seconds, scope.get("user", "-")
-            )
+            log.info("%s %r %d %d %.3f %s", method, scope["path"], status, size, seconds, scope.get("user", "-"))

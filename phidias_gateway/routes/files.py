@@ -9,6 +9,7 @@ from fastapi import Request
 from starlette.responses import FileResponse
 
 from phidias_gateway.http_errors import NotFound, RangeNotSatisfiable
+from phidias_gateway.middleware import HEAD
 
 _RANGE = re.compile(r"\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.ASCII)
 # A report may draw with its own script, but sees nothing of the gateway's.
@@ -31,6 +32,8 @@ def file_response(request: Request, path: Path, *, media_type: str, etag: str) -
         if_range = request.headers.get("if-range")
         usable = None if if_range is not None and if_range != etag else _usable(wanted, found.st_size)
         _set_range(request, usable)
+    if request.scope.get(HEAD):
+        request.scope["method"] = "HEAD"  # so that FileResponse reads nothing
     headers = {"ETag": etag, "Cache-Control": "private, max-age=86400", "Content-Security-Policy": _SANDBOX}
     return FileResponse(path, media_type=media_type, headers=headers, stat_result=found)
 

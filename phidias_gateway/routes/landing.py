@@ -45,8 +45,12 @@ async def conformance() -> JSONResponse:
     return JSONResponse(Conformance(conformsTo=CONFORMS_TO).json_value())
 
 
-@router.get("/api", responses={200: {"content": {OPENAPI: {"schema": {"type": "object"}}}}})
-async def api(request: Request, base: BaseUrl) -> JSONResponse:
+class OpenApi(JSONResponse):
+    media_type = OPENAPI
+
+
+@router.get("/api", response_class=OpenApi, responses={200: {"content": {OPENAPI: {"schema": {"type": "object"}}}}})
+async def api(request: Request, base: BaseUrl) -> OpenApi:
     """This API in the words of OpenAPI 3.0."""
     document: dict[str, Any] = request.app.openapi()
-    return JSONResponse({**document, "servers": [{"url": base}]}, media_type=OPENAPI)
+    return OpenApi({**document, "servers": [{"url": base}]})

@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
 from fastapi.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from phidias_gateway.documents import Upload
 from phidias_gateway.errors import DiskFull
@@ -28,12 +28,12 @@ GB = 1e9
 Sha256 = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file, in hexadecimal")]
 
 
-@router.head("/uploads/{sha256}", responses={200: {"description": "It is there"}, 404: {"description": "It is not"}})
-async def has_upload(sha256: Sha256, user: User, here: TheGateway) -> Response:
-    """Whether you have uploaded this file already."""
+@router.get("/uploads/{sha256}", responses={200: {"model": Upload}, 404: {"description": "It is not there"}})
+async def has_upload(sha256: Sha256, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
+    """Whether you have uploaded this file already, and its address as a reference."""
     if not await run_in_threadpool(here.store.has_upload, user, sha256):
-        raise NotFound("You have not uploaded this file.")
-    return Response()
+        raise NotFound("You have not uploaded this file.", remedy="Upload it with PUT.")
+    return JSONResponse(Upload(href=f"{base}/uploads/{sha256}").json_value())
 
 
 @router.put(
