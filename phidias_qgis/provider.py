@@ -51,11 +51,13 @@ class PhidiasProvider(QgsProcessingProvider):
         self._shown = descriptions.known()
         for description in self._shown:
             try:
-                algorithm = ProcessAlgorithm(description)
-                added = self.addAlgorithm(algorithm)
+                # Tried from here first: an exception in what QGIS itself calls could not be caught.
+                ProcessAlgorithm(description).initAlgorithm()
             except Exception as error:  # a strange description of another server must not take the other tools along
-                QgsMessageLog.logMessage(f"{description.id}: {error!r}", descriptions.LOG, Qgis.MessageLevel.Warning)
+                self._say(f"{description.id}: {error!r}")
                 continue
-            if not added:
-                text = tr("The process {} cannot be shown as a tool.").format(description.id)
-                QgsMessageLog.logMessage(text, descriptions.LOG, Qgis.MessageLevel.Warning)
+            if not self.addAlgorithm(ProcessAlgorithm(description)):
+                self._say(tr("The process {} cannot be shown as a tool.").format(description.id))
+
+    def _say(self, text: str) -> None:
+        QgsMessageLog.logMessage(text, descriptions.LOG, Qgis.MessageLevel.Warning)
