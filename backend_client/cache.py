@@ -17,6 +17,7 @@ from backend_client.models import ProcessDescription, description_of
 class DescriptionCache:
     """The descriptions of one gateway, in one file of `folder`; made when first stored. Holds no secret.
 
+    url: the gateway's address, or a lasting name of it where the address changes, as behind a tunnel.
     A file that is missing, damaged or of another version is an empty cache.
     """
 

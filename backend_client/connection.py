@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -164,7 +163,7 @@ def unreachable(error: requests.exceptions.RequestException, address: str) -> Ga
         return result
     if isinstance(error, _LOST):
         never_connected = any(type(cause).__name__ in _NOT_CONNECTED for cause in _causes(error))
-        reason = next((str(os.strerror(c.errno)) for c in _causes(error) if _has_number(c)), "")
+        reason = next((c.strerror for c in _causes(error) if isinstance(c, OSError) and c.strerror), "")
         if any(type(cause).__name__ in ("NameResolutionError", "gaierror") for cause in _causes(error)):
             reason = "the host name cannot be found"
         told = f" ({reason[:1].lower()}{reason[1:]})" if reason else ""
@@ -186,10 +185,6 @@ _NOT_CONNECTED = (
     "gaierror",
     "ConnectionRefusedError",
 )
-
-
-def _has_number(cause: BaseException) -> bool:
-    return isinstance(cause, OSError) and isinstance(cause.errno, int) and 0 < cause.errno < 200
 
 
 def _dropped(error: requests.exceptions.RequestException) -> bool:

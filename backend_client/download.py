@@ -27,7 +27,8 @@ from backend_client.patience import Backoff, Cancel, check, never, pause
 Progress = Callable[[int, Optional[int]], None]
 """Told of the bytes so far and, where known, in all"""
 
-CHUNK = 1 << 16
+CHUNK = 1 << 14
+"""Bytes; of a connection that breaks, what arrived after the last whole chunk is lost"""
 ATTEMPTS = 5
 """Attempts in a row that bring not one byte, before giving up"""
 

@@ -1,7 +1,7 @@
 """What can go wrong between a person and a gateway, one class per situation.
 
-Errors of the gateway are told apart by the `type` of their problem document (RFC 9457; OGC API - Processes 1.0, 7.11.2.2),
-or, where a server gives none, by HTTP status. No error ever carries a token, a signature or a query string.
+Errors of the gateway are told apart by the `type` of their problem document (RFC 9457; OGC API - Processes 1.0,
+7.11.2.2), or, where a server gives none, by HTTP status. No error ever carries a token, a signature or a query string.
 """
 
 from __future__ import annotations

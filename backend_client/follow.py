@@ -21,6 +21,8 @@ Unreachable = Callable[[GatewayError, float], None]
 
 QUIET = 0.2
 """Seconds between two answers at least, however fast a server changes its mind"""
+HELD = 2.0
+"""An unchanged answer that took so many seconds was held back by the server, as a long poll is"""
 LOG_WAIT = 5.0
 """Longest wait in one request while log lines are wanted as well"""
 
@@ -64,10 +66,9 @@ def follow(
             yield job
         if job.ended:
             return
-        # A server that held the request has waited for us already; one that answered at once must not be hammered.
-        polls_long = bool(job.etag) and wait > 0
+        # A server that held the request has done the waiting; one that answered at once must not be hammered.
         held = time.monotonic() - asked
-        if polls_long and (changed or held >= QUIET):
+        if job.etag and (changed or held >= min(HELD, wait / 2)):
             pause(max(0.0, QUIET - held), cancelled)
         else:
             pause(idle.next(), cancelled)

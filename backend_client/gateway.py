@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 import requests
 
+from backend_client.answers import description_in, job_in, results_in
 from backend_client.cache import DescriptionCache
-from backend_client.connection import Connection, Timeout, json_object
+from backend_client.connection import Connection, Timeout
 from backend_client.download import Progress, download
 from backend_client.errors import (
     GatewayError,
     GatewayFailed,
     GatewayUnreachable,
-    InputRefused,
     JobDismissed,
     JobFailed,
     NoSuchJob,
     NoSuchProcess,
     NotAuthorized,
-    OutcomeUnknown,
     ResultNotReady,
     UnexpectedAnswer,
     public_url,
 )
+from backend_client.execution import submit
 from backend_client.follow import Unreachable, follow
 from backend_client.models import (
     Job,
@@ -37,19 +35,15 @@ from backend_client.models import (
     LogChunk,
     ProcessDescription,
     ProcessSummary,
-    description_of,
     job_of,
     links_of,
     summary_of,
 )
-from backend_client.patience import Backoff, Cancel, never, pause
-from backend_client.results import Result, results_of
+from backend_client.patience import Cancel, never
+from backend_client.results import Result
 from backend_client.uploads import upload
 
-log = logging.getLogger(__name__)
-
-SUBMISSIONS = 5
-"""Attempts to submit a job while it is in doubt whether an earlier one arrived"""
+logger = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -76,7 +70,6 @@ class Gateway:
         self._cache = cache
         self._piece = piece
         self._answered: dict[str, tuple[Job, Mapping[str, Result]]] = {}
-        self._conformance: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Gateway({self.url!r})"
@@ -97,14 +90,6 @@ class Gateway:
             links=links_of(document, response.url),
             raw=document,
         )
-
-    def conformance(self) -> tuple[str, ...]:
-        """URIs of the conformance classes; asked for once."""
-        if self._conformance is None:
-            document, _ = self._connection.document("GET", "/conformance")
-            classes = document.get("conformsTo")
-            self._conformance = tuple(str(uri) for uri in classes) if isinstance(classes, list) else ()
-        return self._conformance
 
     def processes(self) -> list[ProcessSummary]:
         """All processes, over all pages. Raises NotAuthorized if the token is not accepted."""
@@ -133,7 +118,7 @@ class Gateway:
             try:
                 found.append(self._describe(summary.id, kept.get(summary.id)))
             except (GatewayFailed, NoSuchProcess, UnexpectedAnswer) as error:
-                log.warning("%s of %s cannot be described: %s", summary.id, self.url, error)
+                logger.warning("%s of %s cannot be described: %s", summary.id, self.url, error)
                 if summary.id in kept:
                     found.append(kept[summary.id])
         if self._cache and found != list(kept.values()):
@@ -149,10 +134,7 @@ class Gateway:
         )
         if response.status_code == 304 and kept:
             return kept
-        try:
-            return description_of(json_object(response), response.headers.get("ETag", ""))
-        except ValueError as error:
-            raise UnexpectedAnswer(f"The description of {process_id!r} is not understood: {error}.") from None
+        return description_in(response)
 
     # Jobs
 
@@ -172,33 +154,10 @@ class Gateway:
         not advertise to know such keys is not asked twice, and OutcomeUnknown is raised.
         Raises InputRefused, NoSuchProcess, LimitExceeded, KeyReused, GatewayError.
         """
-        body: dict[str, Any] = {"inputs": dict(inputs), "response": "document"}
-        if outputs is not None:
-            body["outputs"] = dict(outputs)
-        content = _encoded(body)
-        headers = {
-            "Content-Type": "application/json",
-            "Prefer": "respond-async",
-            "Idempotency-Key": key or str(uuid.uuid4()),
-        }
-        path = f"/processes/{quote(process_id, safe='')}/execution"
-        doubt: GatewayError | None = None
-        waits = Backoff()
-        for _ in range(SUBMISSIONS):
-            try:
-                if doubt:
-                    pause(waits.next(doubt.retry_after), cancelled)
-                    if not self._recognises_keys():
-                        break
-                response = self._connection.request("POST", path, data=content, headers=headers, missing=NoSuchProcess)
-                return self._submitted(process_id, response)
-            except (GatewayUnreachable, GatewayFailed) as error:
-                if doubt is None and not _perhaps_received(error):
-                    raise
-                doubt = error
-        raise OutcomeUnknown(
-            "The connection was lost while the job was being submitted, so that it may or may not run."
-        ) from doubt
+        job, answer = submit(self._connection, process_id, inputs, outputs=outputs, key=key, cancelled=cancelled)
+        if answer is not None:
+            self._answered[job.id] = (job, results_in(answer, self.download))
+        return job
 
     def job(self, job_id: str, *, known: Job | None = None, wait: float = 0.0) -> Job:
         """The job as it is. Raises NoSuchJob.
@@ -216,10 +175,10 @@ class Gateway:
         response = self._connection.request("GET", _job_path(job_id), headers=headers, patience=wait, missing=NoSuchJob)
         if response.status_code == 304 and known:
             return known
-        return self._job_in(response)
+        return job_in(response)
 
     def jobs(self, *, process_id: str | None = None, status: str | None = None, limit: int = 100) -> Iterator[Job]:
-        """My jobs in the gateway's order, newest first with PHIDIAS; pages of `limit` are fetched as they are needed."""
+        """My jobs in the gateway's order (PHIDIAS: newest first); pages of `limit` are fetched as they are needed."""
         params: dict[str, Any] = {"limit": limit}
         if process_id:
             params["processID"] = process_id
@@ -275,12 +234,15 @@ class Gateway:
         response = self._connection.request("DELETE", _job_path(job_id), missing=NoSuchJob)
         if response.status_code == 204 or not response.content:
             return Job(job_id, "dismissed")
-        return self._job_in(response)
+        return job_in(response)
 
     # Results and files
 
     def results(self, job_id: str) -> dict[str, Result]:
-        """The job's results by output name, with fresh links. Raises JobFailed, JobDismissed, ResultNotReady, NoSuchJob."""
+        """The job's results by output name, with fresh links.
+
+        Raises JobFailed, JobDismissed, ResultNotReady, NoSuchJob.
+        """
         if job_id in self._answered:
             return dict(self._answered[job_id][1])
         try:
@@ -289,7 +251,7 @@ class Gateway:
             raise
         except GatewayError as error:
             raise self._why_no_results(job_id, error) from None
-        return self._results_in(response)
+        return results_in(response, self.download)
 
     def download(
         self,
@@ -335,45 +297,6 @@ class Gateway:
                 return
             address, query = following, {}
 
-    def _submitted(self, process_id: str, response: requests.Response) -> Job:
-        location = response.headers.get("Location", "")
-        if response.status_code == 200 and not location:
-            document = _document_or_none(response)
-            if document is None or "jobID" not in document or "status" not in document:
-                return self._answered_at_once(process_id, response)
-        try:
-            return self._job_in(response)
-        except UnexpectedAnswer:
-            # pygeoapi's body says nothing; the job is where Location points.
-            identifier = urlsplit(urljoin(response.url, location)).path.rstrip("/").rsplit("/", 1)[-1]
-            if not location or not identifier:
-                raise
-            return Job(identifier, "accepted", process_id)
-
-    def _answered_at_once(self, process_id: str, response: requests.Response) -> Job:
-        """A server without jobs: its answer is kept under an id of our own, so that callers need no second way."""
-        job = Job(f"answered-{uuid.uuid4()}", "successful", process_id, progress=100)
-        self._answered[job.id] = (job, self._results_in(response))
-        return job
-
-    def _job_in(self, response: requests.Response) -> Job:
-        try:
-            return job_of(json_object(response), response.url, response.headers.get("ETag", ""))
-        except ValueError as error:
-            raise UnexpectedAnswer(f"{public_url(response.url)} sent {error}.") from None
-
-    def _results_in(self, response: requests.Response) -> dict[str, Result]:
-        if response.status_code == 204:
-            return {}
-        media_type = response.headers.get("Content-Type", "")
-        if "json" not in media_type:
-            content = response.text if media_type.startswith("text/") else response.content
-            return {"result": Result("result", content, media_type=media_type)}
-        try:
-            return results_of(response.json(), response.url, self.download)
-        except (ValueError, RecursionError):
-            raise UnexpectedAnswer("The results are no JSON, although the server says so.") from None
-
     def _why_no_results(self, job_id: str, error: GatewayError) -> GatewayError:
         """Servers answer alike for a job that failed and for a failure of their own: the job's status tells which."""
         job = self.job(job_id)
@@ -388,25 +311,9 @@ class Gateway:
         remedy = str(problem.get("remedy") or "") or job.remedy
         return JobFailed(detail, remedy=remedy, input=error.input, status=error.status, type=error.type)
 
-    def _recognises_keys(self) -> bool:
-        return any(uri.endswith("idempotency-key") for uri in self.conformance())
-
 
 def _job_path(job_id: str) -> str:
     return f"/jobs/{quote(job_id, safe='')}"
-
-
-def _perhaps_received(error: GatewayError) -> bool:
-    if isinstance(error, GatewayUnreachable):
-        return error.maybe_received
-    return error.status in (502, 503, 504)
-
-
-def _document_or_none(response: requests.Response) -> dict[str, Any] | None:
-    try:
-        return json_object(response)
-    except UnexpectedAnswer:
-        return None
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Any], document: Mapping[str, Any]) -> Iterator[Any]:
@@ -414,24 +321,4 @@ def _readable(read: Callable[[Mapping[str, Any]], Any], document: Mapping[str, A
     try:
         yield read(document)
     except ValueError as error:
-        log.warning("An entry of a list was left out: %s", error)
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError):
-        name = next((name for name, value in body["inputs"].items() if not _is_json(value)), None)
-        raise InputRefused(
-            f"The input {name!r} cannot be written as JSON.",
-            remedy="Give text, finite numbers, true or false, lists and dictionaries.",
-            input=name,
-        ) from None
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
+        logger.warning("An entry of a list was left out: %s", error)

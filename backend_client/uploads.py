@@ -23,7 +23,8 @@ def upload(
 ) -> str:
     """Bring a file to the gateway, unless it is there, and return the address by which inputs can refer to it.
 
-    `progress(bytes sent, bytes in all)`. Raises LimitExceeded if the file is too large, GatewayError, Cancelled, OSError.
+    `progress(bytes sent, bytes in all)`. Raises LimitExceeded if the file is too large, GatewayError, Cancelled,
+    OSError.
     """
     source = Path(path)
     address = f"/uploads/{file_sha256(source, cancelled=cancelled)}"
