@@ -20,7 +20,8 @@ from typing import Any
 from phidias_gateway.access import Tokens
 from phidias_gateway.app import prepare
 from phidias_gateway.errors import PHIDIAS, PhidiasError
-from phidias_gateway.server import Record, record_path, start_ticks
+from phidias_gateway.process_tree import start_ticks
+from phidias_gateway.server import Record, record_path
 from phidias_gateway.settings import Settings
 
 START_SECONDS = 60

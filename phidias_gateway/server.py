@@ -13,6 +13,7 @@ import uvicorn
 
 from phidias_gateway.app import create_app
 from phidias_gateway.errors import PHIDIAS, PhidiasError
+from phidias_gateway.process_tree import start_ticks
 from phidias_gateway.settings import Settings
 
 DEFAULT_PORT = 8765
@@ -57,15 +58,6 @@ class Record:
 
 def record_path(settings: Settings) -> Path:
     return settings.store.root / "gateway.json"
-
-
-def start_ticks(pid: int) -> int | None:
-    """When the process started, in clock ticks since the machine did; None if there is none, or only its remains."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def serve(settings: Settings, *, port: int | None = None) -> int:
