@@ -79,7 +79,8 @@ def build(folder: Path) -> Path:
     )
     collection.add_item(item)
     catalogue.add_child(collection)
-    catalogue.normalize_hrefs(str(folder))
+    catalogue.normalize_hrefs(str(folder.resolve()))
+    catalogue.make_all_asset_hrefs_relative()
     # The catalogue's root is written last: a build that was cut short starts anew.
     catalogue.save(pystac.CatalogType.SELF_CONTAINED)
     return root
