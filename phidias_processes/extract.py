@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
 from phidias_gateway.outputs import Cog, Quicklook, StacItem
-from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
+from phidias_gateway.process import ProcessInputs, ProcessOutputs, Resources
+from phidias_processes.eo.bands import Band
+from phidias_processes.eo.tile_process import Block, Encoding, Layer, TileProcess
+
+if TYPE_CHECKING:
+    from phidias_processes.eo.scenes import Scene
 
 
 class ExtractInputs(ProcessInputs):
@@ -47,14 +54,14 @@ class ExtractOutputs(ProcessOutputs):
     images: list[Cog]
     """Images
 
-    The bands as stored, with their scale and offset; one image for each date, or the mosaic."""
+    One for each date, or the mosaic; the bands as stored, with their scale and offset."""
     item: StacItem
     """Description of the result with its provenance"""
     quicklook: Quicklook
     """Quicklook"""
 
 
-class Extract(Process[ExtractInputs, ExtractOutputs]):
+class Extract(TileProcess[ExtractInputs, ExtractOutputs]):
     """Extract bands
 
     Cuts chosen bands of the scenes of a period to an area, on one grid: one image for each date, or a mosaic."""
@@ -68,5 +75,43 @@ class Extract(Process[ExtractInputs, ExtractOutputs]):
     Inputs = ExtractInputs
     Outputs = ExtractOutputs
 
-    def run(self, inputs: ExtractInputs, workspace: Workspace) -> ExtractOutputs:
-        raise NotImplementedError
+    def bands(self, inputs: ExtractInputs) -> Sequence[str]:
+        if len(set(inputs.bands)) < len(inputs.bands):
+            raise InputError("bands", "A band is named twice.", remedy="Name each band once.")
+        return inputs.bands
+
+    def layers(self, inputs: ExtractInputs, scenes: Sequence[Scene]) -> Sequence[Layer]:
+        bands = scenes[0].bands
+        encodings = _as_stored(bands) or (Encoding(),) * len(bands)
+        categorical = any(band.categorical for band in bands)
+        if inputs.compose == "mosaic":
+            return [Layer("mosaic", tuple(inputs.bands), encodings, categorical)]
+        days = sorted({scene.day for scene in scenes})
+        return [Layer(f"image-{day}", tuple(inputs.bands), encodings, categorical, day) for day in days]
+
+    def compute(self, block: Block, inputs: ExtractInputs) -> Mapping[str, Any]:
+        import numpy as np
+
+        from phidias_processes.eo.reducers import latest
+
+        bands = [block.bands[name] for name in inputs.bands]
+        if inputs.compose == "mosaic":
+            return {"mosaic": np.stack([latest(band) for band in bands])}
+        return {f"image-{day}": np.stack([band[number] for band in bands]) for number, day in enumerate(block.days)}
+
+    def outputs(self, files: Mapping[str, str], item: str, quicklook: str) -> ExtractOutputs:
+        return ExtractOutputs(
+            images=[Cog(file=file) for file in files.values()],
+            item=StacItem(file=item),
+            quicklook=Quicklook(file=quicklook),
+        )
+
+
+def _as_stored(bands: Sequence[Band]) -> tuple[Encoding, ...] | None:
+    """The encodings that give back the very numbers of the source, or None if one file cannot hold them all."""
+    first = bands[0]
+    if first.data_type not in ("uint8", "int16", "uint16") or first.nodata is None:
+        return None
+    if any((band.data_type, band.nodata) != (first.data_type, first.nodata) for band in bands):
+        return None
+    return tuple(Encoding(band.data_type, band.scale, band.offset, first.nodata) for band in bands)

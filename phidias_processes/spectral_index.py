@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
 from phidias_gateway.outputs import Cog, Quicklook, StacItem
-from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
+from phidias_gateway.process import ProcessInputs, ProcessOutputs, Resources
 from phidias_processes.eo.indices import applicable_indices
+from phidias_processes.eo.tile_process import Block, Encoding, Layer, TileProcess
+
+if TYPE_CHECKING:
+    from phidias_processes.eo.scenes import Scene
 
 IndexName = Literal[tuple(applicable_indices())]
 
@@ -61,7 +67,7 @@ class SpectralIndexOutputs(ProcessOutputs):
     """Quicklook"""
 
 
-class SpectralIndex(Process[SpectralIndexInputs, SpectralIndexOutputs]):
+class SpectralIndex(TileProcess[SpectralIndexInputs, SpectralIndexOutputs]):
     """Spectral index
 
     Computes a vegetation, water, soil, snow or burn index, or an own expression, over the scenes of a period, and
@@ -77,5 +83,36 @@ class SpectralIndex(Process[SpectralIndexInputs, SpectralIndexOutputs]):
     Inputs = SpectralIndexInputs
     Outputs = SpectralIndexOutputs
 
-    def run(self, inputs: SpectralIndexInputs, workspace: Workspace) -> SpectralIndexOutputs:
-        raise NotImplementedError
+    def bands(self, inputs: SpectralIndexInputs) -> Sequence[str]:
+        from phidias_processes.eo.expression import Expression, ExpressionError
+
+        try:
+            return Expression(self.expression(inputs)).names
+        except ExpressionError as error:
+            raise InputError(
+                "expression",
+                f"The expression cannot be computed: {error}.",
+                remedy="Write it over the names of the bands, such as (nir - red) / (nir + red).",
+            ) from None
+
+    def layers(self, inputs: SpectralIndexInputs, scenes: Sequence[Scene]) -> Sequence[Layer]:
+        from phidias_processes.eo.expression import Expression
+
+        bounded = Expression(self.expression(inputs)).is_normalized_difference
+        name = "expression" if inputs.expression else inputs.index
+        return [Layer("index", (name,), (Encoding("int16", 1e-4, 0.0, -32768.0) if bounded else Encoding(),))]
+
+    def compute(self, block: Block, inputs: SpectralIndexInputs) -> Mapping[str, Any]:
+        from phidias_processes.eo.expression import Expression
+        from phidias_processes.eo.reducers import REDUCERS
+
+        values = Expression(self.expression(inputs)).evaluate(block.bands)
+        return {"index": REDUCERS[inputs.reducer](values)}
+
+    def outputs(self, files: Mapping[str, str], item: str, quicklook: str) -> SpectralIndexOutputs:
+        return SpectralIndexOutputs(
+            index=Cog(file=files["index"]), item=StacItem(file=item), quicklook=Quicklook(file=quicklook)
+        )
+
+    def expression(self, inputs: SpectralIndexInputs) -> str:
+        return inputs.expression or applicable_indices()[inputs.index].expression

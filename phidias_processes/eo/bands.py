@@ -44,6 +44,8 @@ class Band:
     data_type: str = ""
     resolution: float | None = None
     """In metres"""
+    categorical: bool = False
+    """Its numbers name classes, so they are never averaged"""
     crs: str = ""
     transform: tuple[float, ...] = ()
     """The six affine coefficients a, b, c, d, e, f"""

@@ -1,0 +1,158 @@
+"""Running the tiles of a plan in one task: reading overlaps computing, and a few tiles at most are in memory.
+
+`compute_tile` makes one tile and knows of no other; `run_tiles` assembles them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, TypeVar
+
+import numpy as np
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from phidias_gateway.errors import ProcessFailed
+from phidias_gateway.process import Report, Workspace
+from phidias_processes.eo.cog import CogWriter, encode
+from phidias_processes.eo.grid import Tile, project
+from phidias_processes.eo.item import Result, ResultImage, write_item
+from phidias_processes.eo.plan import Plan
+from phidias_processes.eo.quicklook import write_quicklook
+from phidias_processes.eo.sources import Sources, gdal
+from phidias_processes.eo.tile_process import Layer, SceneInputs, TileProcess
+from phidias_processes.eo.tile_reader import TileReader, days_of, inside
+
+READERS_PER_CPU = 4
+"""Threads that read: most of their time they wait for the disk or the network"""
+
+log = logging.getLogger(__name__)
+Made = TypeVar("Made")
+
+
+def run_tiles(
+    process: TileProcess[Any, Any], inputs: SceneInputs, workspace: Workspace
+) -> tuple[dict[str, str], str, str]:
+    """Compute the tiles of the workspace's plan and write the layers, the Item and the quicklook.
+
+    Returns the names of the layers' files by layer, those without any data left out, and the names of the Item and of
+    the quicklook. Raises ProcessFailed if there is no data at all, SourceUnreadable, DiskFull.
+    """
+    plan = Plan.from_json(workspace.plan)
+    layers = process.layers(inputs, plan.scenes)
+    area = project(shape(inputs.area.geometry()), plan.grid.crs)
+    log_plan(plan)
+    writers = [
+        CogWriter(layer, plan.grid, workspace.scratch, workspace.results, workspace.resources.cpus) for layer in layers
+    ]
+
+    def compute(tile: Tile) -> dict[str, np.ndarray] | None:
+        return compute_tile(process, inputs, plan, layers, area, reader, tile)
+
+    with (
+        gdal(),
+        closing(Sources(workspace.site)) as sources,
+        ThreadPoolExecutor(READERS_PER_CPU * workspace.resources.cpus) as pool,
+    ):
+        reader = TileReader(plan, sources, pool, mask_clouds=inputs.mask_clouds, halo=process.halo)
+        for tile, arrays in each_tile(plan.tiles, compute, workspace.resources.cpus, workspace.report):
+            for writer in writers:
+                if arrays is not None:
+                    writer.write(tile, arrays[writer.layer.name])
+    workspace.report(90, "writing the result")
+    written = [writer for writer in writers if writer.finish() is not None]
+    if not written:
+        raise nothing_left()
+    for writer in writers:
+        if writer not in written:
+            log.info("%s has no valid pixel and is left out", writer.layer.name)
+    workspace.report(96, "describing the result")
+    images = [ResultImage(writer.layer, writer.path, writer.statistics) for writer in written]
+    quicklook = write_quicklook(images[0].path, workspace.results / "quicklook.png")
+    item = write_item(
+        Result(process, inputs, workspace.job_id, plan.grid, plan.scenes, tuple(images), process.expression(inputs)),
+        workspace.results / "item.json",
+        quicklook,
+    )
+    files = {writer.layer.name: writer.path.name for writer in written}
+    return files, item.name, quicklook.name
+
+
+def compute_tile(
+    process: TileProcess[Any, Any],
+    inputs: SceneInputs,
+    plan: Plan,
+    layers: Sequence[Layer],
+    area: BaseGeometry,
+    reader: TileReader,
+    tile: Tile,
+) -> dict[str, np.ndarray] | None:
+    """The stored numbers of each layer (bands, rows, columns) on one tile; None if there are no scenes."""
+    block = reader.block(tile)
+    if block is None:
+        return None
+    values = process.compute(block, inputs)
+    mask = inside(area, plan.grid, tile)
+    stored = {}
+    for layer in layers:
+        if layer.name not in values:  # a day without a scene here
+            stored[layer.name] = _empty(layer, tile)
+            continue
+        bands = np.asarray(values[layer.name])
+        bands = bands[None] if bands.ndim == 2 else bands
+        bands = bands[:, process.halo : process.halo + tile.height, process.halo : process.halo + tile.width]
+        if mask is not None:
+            bands = np.where(mask, bands, bands.dtype.type(np.nan))
+        stored[layer.name] = np.stack(
+            [encode(band, encoding) for band, encoding in zip(bands, layer.encodings, strict=True)]
+        )
+    return stored
+
+
+def each_tile(
+    tiles: Sequence[Tile], make: Callable[[Tile], Made], cpus: int, report: Report
+) -> Iterator[tuple[Tile, Made]]:
+    """Each tile and what `make` makes of it, in order; a few are made at once, and progress is told."""
+    pending: deque[tuple[Tile, Future[Made]]] = deque()
+    waiting = iter(tiles)
+    with ThreadPoolExecutor(cpus) as pool:
+        try:
+            for done in range(len(tiles)):
+                while len(pending) <= cpus and (tile := next(waiting, None)) is not None:
+                    pending.append((tile, pool.submit(make, tile)))
+                tile, future = pending.popleft()
+                yield tile, future.result()
+                report(90 * (done + 1) / len(tiles), f"tile {done + 1} of {len(tiles)}")
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def log_plan(plan: Plan) -> None:
+    """Tell what is going to be worked on."""
+    days = days_of(plan.scenes)
+    period = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    log.info("%d scenes of %d days (%s), bands %s", len(plan.scenes), len(days), period, ", ".join(plan.bands))
+    unscaled = {band.asset for scene in plan.scenes for band in scene.bands if band.scale == 1 and not band.categorical}
+    if unscaled and any(band.data_type.startswith(("u", "int")) for scene in plan.scenes for band in scene.bands):
+        log.info("the catalogue gives no scale for %s: its numbers are taken as stored", ", ".join(sorted(unscaled)))
+    grid = plan.grid
+    log.info("grid: %d x %d pixels of %g x %g, %s", grid.width, grid.height, grid.dx, grid.dy, grid.crs[:60])
+    log.info("%d tiles of up to %d x %d pixels", len(plan.tiles), plan.tiles[0].width, plan.tiles[0].height)
+
+
+def nothing_left() -> ProcessFailed:
+    """The error of a job whose every pixel is without data."""
+    return ProcessFailed(
+        "There is no valid pixel in the area: the scenes have no data there, or nothing but clouds.",
+        remedy="Choose a longer period or a larger area, or do not leave out clouds.",
+    )
+
+
+def _empty(layer: Layer, tile: Tile) -> np.ndarray:
+    encoding = layer.encodings[0]
+    return np.full((len(layer.bands), tile.height, tile.width), encoding.nodata, dtype=encoding.dtype)

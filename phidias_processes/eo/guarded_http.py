@@ -1,0 +1,142 @@
+"""Reading http(s) addresses and archives with the site's guard: every address, and every redirect, is located first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+MAX_BYTES = 64 * 2**20
+MAX_REDIRECTS = 5
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect, and between two parts of an answer"""
+
+
+class Unreadable(Exception):
+    """An address cannot be read; the message is the reason, `status` the HTTP status if there was an answer."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class GuardedReader:
+    """Reads what lies at addresses. `locate` gives the local path or the address to read from, or refuses."""
+
+    def __init__(self, locate: Callable[[str], str], *, connections: int = 16) -> None:
+        retry = Retry(
+            total=3,
+            connect=1,
+            redirect=False,
+            backoff_factor=0.3,
+            status_forcelist=(429, 502, 503, 504),
+            allowed_methods=("GET", "HEAD", "POST"),
+            raise_on_status=False,
+        )
+        adapter = HTTPAdapter(max_retries=retry, pool_maxsize=connections)
+        self._locate = locate
+        self._session = requests.Session()
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._session.auth = lambda request: request  # or requests would look for passwords in ~/.netrc
+
+    def text(
+        self,
+        href: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The text at `href`; `parameters` are the JSON body of a POST, the query of a GET. Raises Unreadable."""
+        for _ in range(MAX_REDIRECTS):
+            place = self._locate(href)
+            if not is_web(place):
+                return _read_file(Path(place))
+            answer = self._send(place, method, headers, parameters)
+            if not isinstance(answer, _Redirect):
+                return answer.decode("utf-8", errors="replace")
+            href = urljoin(place, answer.href)
+            method = "GET" if answer.status == 303 else method
+            parameters = parameters if method == "POST" else None
+        raise Unreadable("it redirects too often")
+
+    def final_place(self, href: str) -> str:
+        """The local path, or the address after all redirects, that answers a request for the first byte of `href`.
+
+        Raises Unreadable, with the HTTP status where there is one.
+        """
+        for _ in range(MAX_REDIRECTS):
+            place = self._locate(href)
+            if not is_web(place):
+                return place
+            answer = self._send(place, "GET", {"Range": "bytes=0-0"}, None, most=1)
+            if not isinstance(answer, _Redirect):
+                return place
+            href = urljoin(place, answer.href)
+        raise Unreadable("it redirects too often")
+
+    def _send(
+        self,
+        href: str,
+        method: str,
+        headers: Mapping[str, str] | None,
+        parameters: Mapping[str, Any] | None,
+        most: int | None = None,
+    ) -> bytes | _Redirect:
+        body = {"json": parameters} if method == "POST" else {"params": parameters}
+        content = bytearray()
+        try:
+            with self._session.request(
+                method, href, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True, **body
+            ) as response:
+                if response.is_redirect:
+                    return _Redirect(response.headers["location"], response.status_code)
+                if not response.ok:
+                    raise Unreadable(f"it answers {response.status_code} {response.reason}", response.status_code)
+                for chunk in response.iter_content(2**16):
+                    content += chunk
+                    if most and len(content) >= most:
+                        break
+                    if len(content) > MAX_BYTES:
+                        raise Unreadable(f"it sends more than {MAX_BYTES >> 20} MB")
+        except requests.Timeout:
+            raise Unreadable("it does not answer in time") from None
+        except requests.RequestException as error:
+            raise Unreadable(_reason(error)) from None
+        return bytes(content)
+
+
+@dataclass(frozen=True)
+class _Redirect:
+    href: str
+    status: int
+
+
+def is_web(place: str) -> bool:
+    """Whether a place is an http(s) address; otherwise it is a local path."""
+    return urlsplit(place).scheme in ("http", "https")
+
+
+def without_query(href: str) -> str:
+    """The address without what may hold a secret: user, query, fragment."""
+    return re.sub(r"//[^/@]*@", "//", href.partition("?")[0].partition("#")[0])
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise Unreadable(f"the archive's file cannot be read ({error.strerror})") from None
+
+
+def _reason(error: requests.RequestException) -> str:
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(cause or error).rpartition(": ")[2]
+    return re.sub(r"^\[Errno -?\d+\] ", "", text)[:200]

@@ -1,0 +1,167 @@
+"""The result as a STAC Item: where, when, what it is made of, and how to make it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pystac
+import rasterio
+
+from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector
+from phidias_gateway.process import Process
+from phidias_processes.eo.cog import Statistics
+from phidias_processes.eo.grid import Grid, to_wgs84
+from phidias_processes.eo.guarded_http import without_query
+from phidias_processes.eo.scenes import Scene
+from phidias_processes.eo.tile_process import Layer
+
+EXTENSIONS = (
+    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+)
+
+
+@dataclass(frozen=True)
+class ResultImage:
+    """An image of the result, and the statistics of its bands' stored numbers."""
+
+    layer: Layer
+    path: Path
+    statistics: Sequence[Statistics]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job made."""
+
+    process: Process[Any, Any]
+    inputs: Any
+    job_id: str
+    grid: Grid
+    scenes: Sequence[Scene]
+    images: Sequence[ResultImage] = ()
+    expression: str = ""
+    vectors: Sequence[Path] = ()
+    software: Sequence[tuple[str, str]] = ()
+    """Name and version of programs beyond Python's, such as Orfeo ToolBox"""
+
+
+def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
+    """The Item as a file. Its assets lie beside it; addresses are without query, so without secrets."""
+    outline = to_wgs84(result.grid)
+    longitudes, latitudes = zip(*outline["coordinates"][0], strict=True)
+    now = datetime.now(UTC)
+    times = [datetime.fromisoformat(instant) for scene in result.scenes for instant in (scene.start, scene.end)] or [
+        now
+    ]
+    item = pystac.Item(
+        id=result.job_id,
+        geometry=outline,
+        bbox=[min(longitudes), min(latitudes), max(longitudes), max(latitudes)],
+        datetime=times[0] if min(times) == max(times) else None,
+        start_datetime=min(times),
+        end_datetime=max(times),
+        properties=_properties(result, now),
+        stac_extensions=list(EXTENSIONS),
+    )
+    for image in result.images:
+        item.add_asset(image.layer.name, _image_asset(image, result.grid))
+    for vector in result.vectors:
+        item.add_asset(vector.stem, _asset(vector, Vector, ["data"], vector.stem.capitalize()))
+    if quicklook is not None:
+        item.add_asset("quicklook", _asset(quicklook, Quicklook, ["thumbnail", "overview"], "Quicklook"))
+    for href in dict.fromkeys(_sources(result)):
+        item.add_link(pystac.Link("derived_from", href))
+    document = item.to_dict(include_self_link=False, transform_hrefs=False)
+    target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
+    return target
+
+
+def _properties(result: Result, now: datetime) -> dict[str, Any]:
+    process = result.process
+    title = (type(process).__doc__ or process.id).strip().partition("\n")[0]
+    inputs = _without_secrets(result.inputs.model_dump(mode="json", exclude_none=True))
+    software = {"phidias": version("phidias"), "rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__}
+    properties = {
+        "title": title,
+        "created": now.isoformat().replace("+00:00", "Z"),
+        "proj:code": result.grid.crs if result.grid.crs.startswith("EPSG:") else None,
+        "processing:software": {**software, **dict(result.software)},
+        "processing:lineage": f"{title}, PHIDIAS process {process.id} {process.version}, "
+        f"from {len(result.scenes)} scenes" + (f": {result.expression}" if result.expression else ""),
+        "processing:datetime": now.isoformat().replace("+00:00", "Z"),
+        "phidias:process": process.id,
+        "phidias:process_version": process.version,
+        "phidias:job": result.job_id,
+        "phidias:inputs": inputs,
+    }
+    if not result.grid.crs.startswith("EPSG:"):
+        properties["proj:wkt2"] = result.grid.crs
+    if result.expression:
+        properties["processing:expression"] = {"format": "phidias-expression", "expression": result.expression}
+    if process.references:
+        properties["phidias:references"] = list(process.references)
+    return properties
+
+
+def _image_asset(image: ResultImage, grid: Grid) -> pystac.Asset:
+    bands = []
+    for name, encoding, statistics in zip(image.layer.bands, image.layer.encodings, image.statistics, strict=True):
+        nodata = encoding.nodata
+        band: dict[str, Any] = {
+            "name": name,
+            "data_type": encoding.dtype,
+            "nodata": "nan" if nodata != nodata else nodata,
+            "raster:scale": encoding.scale,
+            "raster:offset": encoding.offset,
+            "raster:spatial_resolution": grid.dx,
+        }
+        if statistics.count:
+            band["statistics"] = {
+                "minimum": statistics.minimum,
+                "maximum": statistics.maximum,
+                "mean": statistics.mean,
+                "stddev": statistics.deviation,
+                "valid_percent": 100 * statistics.count / (grid.width * grid.height),
+            }
+        bands.append(band)
+    asset = _asset(image.path, Cog, ["data"], image.layer.date or image.layer.name.replace("-", " ").capitalize())
+    asset.extra_fields |= {
+        "bands": bands,
+        "proj:shape": [grid.height, grid.width],
+        "proj:transform": list(grid.affine)[:6],
+        "proj:bbox": list(grid.bounds),
+    }
+    return asset
+
+
+def _asset(path: Path, kind: type[FileOutput], roles: list[str], title: str) -> pystac.Asset:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    fields = {"file:size": path.stat().st_size, "file:checksum": "1220" + digest}  # 0x12 0x20: sha-256, 32 bytes
+    return pystac.Asset(f"./{path.name}", title, None, kind.media_type, roles, fields)
+
+
+def _sources(result: Result) -> Iterable[str]:
+    yield from (scene.href for scene in result.scenes)
+    raster = getattr(result.inputs, "raster", None)
+    if raster is not None:
+        yield without_query(raster.href)
+
+
+def _without_secrets(value: Any) -> Any:
+    """Inputs as JSON, every address in them without user and query: these may hold tokens and signatures."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(entry) for entry in value]
+    return without_query(value) if isinstance(value, str) and "://" in value else value

@@ -1,0 +1,150 @@
+"""The plan of a tile process: which scenes, which grid, which tiles. Made before the job is submitted."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from rasterio.errors import RasterioError
+from shapely.geometry import shape
+
+from phidias_gateway.errors import InputError, SourceUnreadable
+from phidias_gateway.inputs import AreaOfInterest, Scenes
+from phidias_gateway.process import Resources
+from phidias_gateway.references import Site
+from phidias_processes.eo.bands import Band
+from phidias_processes.eo.grid import Grid, Tile, native_grid, output_grid, project, tiles
+from phidias_processes.eo.scenes import Scene, find_scenes
+from phidias_processes.eo.sources import Sources
+from phidias_processes.eo.tile_process import SceneInputs, TileProcess
+
+TILE_SIZES = (2048, 1024, 512, 256)
+"""Multiples of the blocks that the image is written in"""
+COG_BLOCK = 512
+BYTES_PER_VALUE = 4
+COPIES = 5
+"""Arrays of a tile that exist at once: as read, scaled, the process's own"""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job works on."""
+
+    scenes: tuple[Scene, ...]
+    bands: tuple[str, ...]
+    grid: Grid
+    tiles: tuple[Tile, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {
+            "scenes": [scene.to_json() for scene in self.scenes],
+            "bands": list(self.bands),
+            "grid": self.grid.to_json(),
+            "tiles": [[tile.column, tile.row, tile.width, tile.height] for tile in self.tiles],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Plan:
+        """The plan that `to_json` wrote."""
+        return cls(
+            scenes=tuple(Scene.from_json(scene) for scene in document["scenes"]),
+            bands=tuple(document["bands"]),
+            grid=Grid.from_json(document["grid"]),
+            tiles=tuple(Tile(*tile) for tile in document["tiles"]),
+        )
+
+
+def make_plan(process: TileProcess[Any, Any], inputs: SceneInputs, site: Site) -> Plan:
+    """The plan of a tile process. Raises InputError for whatever can be known to fail."""
+    return plan_scenes(
+        inputs.scenes,
+        inputs.area,
+        process.bands(inputs),
+        site,
+        resources=process.resources,
+        crs=inputs.crs,
+        resolution=inputs.resolution,
+        halo=process.halo,
+    )
+
+
+def plan_scenes(
+    scenes: Scenes,
+    area: AreaOfInterest,
+    bands: Sequence[str],
+    site: Site,
+    *,
+    resources: Resources,
+    crs: str | None = None,
+    resolution: float | None = None,
+    halo: int = 0,
+) -> Plan:
+    """The plan to read `bands` of the scenes over an area. Raises InputError."""
+    found = find_scenes(scenes, area, bands, site)
+    _check_places(found, site)
+    finest = min(found[0].bands, key=lambda band: band.resolution or (band.transform or (0.0,))[0])
+    native = _native_grid(found[0], finest, site)
+    polygon = shape(area.geometry())
+    grid = output_grid(native, [shape(scene.geometry) for scene in found], polygon, crs, resolution)
+    days = len({scene.day for scene in found})
+    size = tile_size(grid, len(bands) * days, halo, resources)
+    return Plan(tuple(found), tuple(bands), grid, tuple(tiles(grid, size, project(polygon, grid.crs))))
+
+
+def tile_size(grid: Grid, values_per_pixel: int, halo: int, resources: Resources) -> int:
+    """Side of a tile in pixels: the largest that leaves work for every CPU, and with which the tiles that are worked
+    on at once fit in half the memory."""
+    budget = resources.memory_gb * 2**30 / 2 / (resources.cpus + 1)
+    for size in TILE_SIZES:
+        fits = (size + 2 * halo) ** 2 * values_per_pixel * BYTES_PER_VALUE * COPIES <= budget
+        enough = math.ceil(grid.width / size) * math.ceil(grid.height / size) >= 2 * resources.cpus
+        if fits and (enough or size <= COG_BLOCK):
+            return size
+    return TILE_SIZES[-1]
+
+
+def _native_grid(scene: Scene, band: Band, site: Site) -> Grid:
+    """The pixel grid of a band, from the catalogue or, if that does not tell, from the file."""
+    grid = native_grid(band.crs, band.transform, band.shape)
+    if grid is None:
+        sources = Sources(site)
+        try:
+            grid = sources.read(scene.id, band, lambda open_at: _grid_of_file(open_at("")))
+        except (SourceUnreadable, RasterioError) as error:
+            raise InputError(
+                "scenes", str(error), remedy="Leave this scene out, or choose another catalogue."
+            ) from None
+        finally:
+            sources.close()
+    if grid is None:
+        raise InputError(
+            "scenes",
+            f"The asset {band.asset!r} of the scene {scene.id} is not georeferenced, or not north up.",
+            remedy="Choose orthorectified scenes.",
+        )
+    return grid
+
+
+def _grid_of_file(dataset: Any) -> Grid | None:
+    code = dataset.crs.to_epsg() if dataset.crs else None
+    crs = f"EPSG:{code}" if code else dataset.crs.to_wkt() if dataset.crs else ""
+    return native_grid(crs, dataset.transform[:6], dataset.shape)
+
+
+def _check_places(scenes: Sequence[Scene], site: Site) -> None:
+    """Refuse, before anything runs, assets that lie where this site does not let a job read."""
+    hosts = set()
+    for scene in scenes:
+        for band in (*scene.bands, *([scene.classification] if scene.classification else [])):
+            parts = urlsplit(band.href)
+            host = (parts.scheme, parts.netloc) if parts.scheme in ("http", "https") else band.href
+            if host not in hosts:
+                site.locate(band.href, input="scenes")
+                hosts.add(host)

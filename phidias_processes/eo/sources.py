@@ -1,0 +1,138 @@
+"""Opening the images of scenes: guarded, with GDAL's network options, and with errors that name the scene."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import rasterio
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.io import DatasetReader
+
+from phidias_gateway.errors import SourceUnreadable
+from phidias_gateway.references import Site
+from phidias_processes.eo.bands import Band
+from phidias_processes.eo.guarded_http import GuardedReader, Unreadable, is_web, without_query
+
+# Formats of one file; others (VRT and its like) could make GDAL open any file the job may read.
+DRIVERS = ("GTiff", "COG", "JP2OpenJPEG")
+GDAL_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_TIMEOUT": "60",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_NETRC": "NO",
+    "GDAL_CACHEMAX": 128,
+    "VSI_CACHE": "TRUE",
+}
+MAX_OPEN = 200
+ATTEMPTS = 3
+
+Result = TypeVar("Result")
+
+
+def gdal() -> rasterio.Env:
+    """GDAL's options for reading, for the thread that enters this context."""
+    return rasterio.Env(**GDAL_OPTIONS)
+
+
+class Sources:
+    """The images of a job. Opened files are kept for the next tile; each is used by one thread at a time."""
+
+    def __init__(self, site: Site) -> None:
+        self._reader = GuardedReader(lambda href: site.locate(href, input="scenes"))
+        self._places: dict[str, str] = {}
+        self._idle: OrderedDict[tuple[str, str], list[DatasetReader]] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, scene: str, band: Band, work: Callable[[Callable[[str], DatasetReader]], Result]) -> Result:
+        """What `work` makes of the image. It is given a function that opens it at an overview level ('' for none).
+
+        Tries again when the network fails. Raises SourceUnreadable, which names scene, asset and address.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            place = self._place(scene, band)
+            opened: list[tuple[tuple[str, str], DatasetReader]] = []
+            try:
+                with gdal(), self._lending(place, opened) as open_at:
+                    return work(open_at)
+            except RasterioError as error:
+                self._forget(opened)
+                if not is_web(place) or attempt == ATTEMPTS:
+                    raise _unreadable(scene, band, _reason(error, place)) from None
+                time.sleep(attempt)
+        raise AssertionError
+
+    @contextmanager
+    def _lending(
+        self, place: str, opened: list[tuple[tuple[str, str], DatasetReader]]
+    ) -> Iterator[Callable[[str], DatasetReader]]:
+        def open_at(level: str = "") -> DatasetReader:
+            key = (place, level)
+            with self._lock:
+                idle = self._idle.get(key)
+                dataset = idle.pop() if idle else None
+            dataset = dataset or _open(place, level)
+            opened.append((key, dataset))
+            return dataset
+
+        yield open_at
+        with self._lock:
+            for key, dataset in opened:
+                self._idle.setdefault(key, []).append(dataset)
+                self._idle.move_to_end(key)
+            while len(self._idle) > MAX_OPEN:
+                for dataset in self._idle.popitem(last=False)[1]:
+                    dataset.close()
+
+    def close(self) -> None:
+        """Close every file."""
+        with self._lock:
+            for datasets in self._idle.values():
+                for dataset in datasets:
+                    dataset.close()
+            self._idle.clear()
+
+    def _place(self, scene: str, band: Band) -> str:
+        """The local path, or the address after guarded redirects: GDAL itself would follow them anywhere."""
+        if band.href not in self._places:
+            try:
+                self._places[band.href] = self._reader.final_place(band.href)
+            except Unreadable as error:
+                raise _unreadable(scene, band, str(error)) from None
+        return self._places[band.href]
+
+    def _forget(self, opened: list[tuple[tuple[str, str], DatasetReader]]) -> None:
+        for _, dataset in opened:
+            dataset.close()
+
+
+def _open(place: str, level: str) -> DatasetReader:
+    if not is_web(place):
+        if not Path(place).is_file():
+            raise RasterioIOError("the file is not in the archive")
+        options = {"driver": DRIVERS}
+        return rasterio.open(place, **options, **({"OVERVIEW_LEVEL": level} if level else {}))
+    return rasterio.open(f"/vsicurl/{place}", driver=DRIVERS, **({"OVERVIEW_LEVEL": level} if level else {}))
+
+
+def _reason(error: Exception, place: str) -> str:
+    cause = error.__cause__ or error
+    text = str(cause).replace(f"/vsicurl/{place}", "the file").replace(place, "the file")
+    return re.sub(r"\?\S*", "", text)[:300].rstrip(".")
+
+
+def _unreadable(scene: str, band: Band, reason: str) -> SourceUnreadable:
+    return SourceUnreadable(
+        f"The asset {band.asset!r} of the scene {scene} cannot be read at {without_query(band.href)}: {reason}.",
+        remedy="Try again later; if it stays so, leave this scene out (by the period or the identifiers) or tell the "
+        "catalogue's keeper.",
+    )

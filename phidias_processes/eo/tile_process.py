@@ -1,0 +1,114 @@
+"""Processes that work pixel by pixel, or on a neighbourhood: the author writes a function on arrays.
+
+The engine finds and reads the scenes, masks clouds and the area, divides the grid into tiles, runs them and writes
+Cloud-Optimized GeoTIFFs with their description and quicklook. Memory depends on the tile, not on the area.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from phidias_gateway.inputs import AreaOfInterest, Scenes
+from phidias_gateway.process import Process, ProcessOutputs, Workspace
+from phidias_gateway.references import Site
+
+if TYPE_CHECKING:
+    from phidias_processes.eo.grid import Grid
+    from phidias_processes.eo.scenes import Scene
+
+
+class SceneInputs(Protocol):
+    """The inputs that every tile process has."""
+
+    scenes: Scenes
+    area: AreaOfInterest
+    mask_clouds: bool
+    resolution: float | None
+    crs: str | None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How values are stored: number = (value - offset) / scale, rounded for whole-number types."""
+
+    dtype: str = "float32"
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One Cloud-Optimized GeoTIFF that a process writes."""
+
+    name: str
+    """Name of the file without its ending, and key of the arrays that `compute` gives"""
+    bands: tuple[str, ...]
+    """Descriptions of its bands"""
+    encodings: tuple[Encoding, ...] = (Encoding(),)
+    """One for each band; their types and nodata agree"""
+    categorical: bool = False
+    """Its numbers name classes: overviews take the nearest, never a mean"""
+    date: str = ""
+    """The day it shows, if it is one"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What `compute` works on: the pixels of one tile with its halo."""
+
+    grid: Grid
+    days: tuple[str, ...]
+    """Solar days, in order; the scenes of a day are joined"""
+    bands: Mapping[str, Any]
+    """By the names that `bands()` gave: float32 (days, rows, columns) of physical values; NaN where there is no data,
+    or a cloud if these are masked"""
+
+
+In = TypeVar("In", bound=Any)
+Out = TypeVar("Out", bound=ProcessOutputs)
+
+
+class TileProcess(Process[In, Out]):
+    """A process that computes tiles of scenes. Its inputs have the members of SceneInputs."""
+
+    halo: ClassVar[int] = 0
+    """Pixels around a tile that `compute` needs to see"""
+
+    @abstractmethod
+    def bands(self, inputs: In) -> Sequence[str]:
+        """Names of the bands to read. Raises InputError for an input that names none."""
+
+    @abstractmethod
+    def layers(self, inputs: In, scenes: Sequence[Scene]) -> Sequence[Layer]:
+        """The images to write."""
+
+    @abstractmethod
+    def compute(self, block: Block, inputs: In) -> Mapping[str, Any]:
+        """Values of each layer: arrays (rows, columns) or (bands, rows, columns) as large as the block, NaN for none.
+
+        Runs in several threads at once.
+        """
+
+    @abstractmethod
+    def outputs(self, files: Mapping[str, str], item: str, quicklook: str) -> Out:
+        """The outputs, from the names of the files: those of the layers that have data, the Item's, the quicklook's."""
+
+    def expression(self, inputs: In) -> str:
+        """The formula behind the result, for its description."""
+        return ""
+
+    def plan(self, inputs: In, site: Site) -> Mapping[str, Any]:
+        """Scenes, grid and tiles. Raises InputError."""
+        from phidias_processes.eo.plan import make_plan
+
+        return make_plan(self, inputs, site).to_json()
+
+    def run(self, inputs: In, workspace: Workspace) -> Out:
+        """Compute every tile, then describe the result."""
+        from phidias_processes.eo.engine import run_tiles
+
+        return self.outputs(*run_tiles(self, inputs, workspace))
