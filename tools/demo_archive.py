@@ -55,6 +55,7 @@ def source() -> Path:
 
 def build(folder: Path) -> Path:
     """Write the catalogue below `folder`, unless it is there; returns the path of its catalog.json."""
+    folder = folder.resolve()
     root = folder / "catalog.json"
     if root.exists():
         return root
@@ -79,7 +80,7 @@ def build(folder: Path) -> Path:
     )
     collection.add_item(item)
     catalogue.add_child(collection)
-    catalogue.normalize_hrefs(str(folder.resolve()))
+    catalogue.normalize_hrefs(str(folder))
     catalogue.make_all_asset_hrefs_relative()
     # The catalogue's root is written last: a build that was cut short starts anew.
     catalogue.save(pystac.CatalogType.SELF_CONTAINED)
