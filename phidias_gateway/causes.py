@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,12 @@ CAUSES = {
         "The job was lost",
         "The scheduler no longer knows the job, and it left no result.",
         "Run it again. If it happens again, tell the site's administrator.",
+    ),
+    "not-submitted": Cause(
+        "The job did not reach the scheduler",
+        "The scheduler does not know the job, and it never started.",
+        "Run it again.",
+        retry=True,
     ),
     "not-started": Cause(
         "The job could not be started",
@@ -93,6 +100,6 @@ def problem(cause: str, detail: str = "") -> dict[str, Any]:
     }
 
 
-def cause_of(problem: dict[str, Any]) -> str:
+def cause_of(problem: Mapping[str, Any]) -> str:
     """The cause that a problem document names: the last word of its type."""
     return str(problem.get("type", "")).rstrip("/").replace("#", "/").rsplit("/", 1)[-1] or "internal-error"

@@ -52,10 +52,14 @@ class Site(BaseModel):
             path = archive.local_path(href)
             if path is not None:
                 return str(path)
-        self._check_address(href, input)
+        self.addresses(href, input=input)
         return href
 
-    def _check_address(self, href: str, input: str) -> None:
+    def addresses(self, href: str, *, input: str) -> list[str]:
+        """The IP addresses of an http(s) address that may be read: whoever connects to one of these can't be rebound.
+
+        Raises InputError, naming `input`, as `locate` does.
+        """
         try:
             parts = urlsplit(href)
             host, port = parts.hostname, parts.port
@@ -67,21 +71,21 @@ class Site(BaseModel):
                 f"{href[:200]!r} is neither an http(s) address nor in an archive of this site.",
                 remedy=f"Give an http(s) address, or one of the site's archives: {self._archive_names()}.",
             )
-        if host in self.allow_hosts:
-            return
         try:
             found = socket.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):  # UnicodeError: a name that no host can have
             raise InputError(
                 input, f"The host {host!r} cannot be found.", remedy="Check the address for a typing error."
             ) from None
-        for *_, address in found:
-            if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global:
+        addresses = [str(address[0]) for *_, address in found]
+        for address in addresses if host not in self.allow_hosts else ():
+            if not ipaddress.ip_address(address.partition("%")[0]).is_global:
                 raise InputError(
                     input,
                     f"The host {host!r} is not a public address.",
                     remedy="Ask the site's administrator to add it to references.allow_hosts, or use a public address.",
                 )
+        return addresses
 
     def _archive_names(self) -> str:
         return ", ".join(archive.name for archive in self.archives) or "(none configured)"

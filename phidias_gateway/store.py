@@ -1,19 +1,250 @@
-"""The gateway's memory: jobs and who owns which upload, in one SQLite file on a local disk."""
+"""The gateway's memory: jobs and who owns which upload, in one SQLite file on a local disk.
+
+Every write is on the disk when its method returns (WAL, synchronous=FULL).
+"""
 
 from __future__ import annotations
 
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from phidias_gateway.job import Job, Page, Status, Step
+from phidias_gateway.process import Resources
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS job (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, key TEXT, digest TEXT NOT NULL,
+    process_id TEXT NOT NULL, process_version TEXT NOT NULL, status TEXT NOT NULL, step TEXT NOT NULL,
+    attempt INTEGER NOT NULL, retries INTEGER NOT NULL, version INTEGER NOT NULL,
+    resources TEXT NOT NULL, environment TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL, started REAL, finished REAL, expires REAL,
+    progress INTEGER NOT NULL, message TEXT NOT NULL, cause TEXT, remedy TEXT, problem TEXT,
+    queue_reason TEXT, estimated_start REAL, native_id TEXT,
+    UNIQUE (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS job_of_owner ON job (owner, id);
+CREATE INDEX IF NOT EXISTS job_of_owner_by_status ON job (owner, status, id);
+CREATE INDEX IF NOT EXISTS job_of_owner_by_process ON job (owner, process_id, id);
+CREATE INDEX IF NOT EXISTS open_job ON job (id) WHERE step != 'closed';
+CREATE INDEX IF NOT EXISTS job_expires ON job (expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS upload (
+    owner TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL,
+    PRIMARY KEY (owner, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS owner_of_upload ON upload (sha256);
+"""
+_TIMES = frozenset({"created", "updated", "started", "finished", "expires", "estimated_start"})
+_COLUMNS = tuple(field.name for field in fields(Job))
+
+
+@dataclass(frozen=True)
+class Change:
+    """New values for a job, valid only if it still has the version they were decided on."""
+
+    job: Job
+    values: Mapping[str, Any]
 
 
 class Store:
-    """Opens the file, and makes it if need be. May be used from any thread."""
+    """Opens the file, and makes it if need be. May be used from any thread; each has its own connection."""
 
-    def __init__(self, path: Path) -> None: ...
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._connection().executescript(_SCHEMA)
+        path.chmod(0o600)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+            self._local = threading.local()
+
+    # --- jobs --------------------------------------------------------------------------------------------------------
+
+    def record(self, job: Job, *, key: str | None, digest: str, check: Callable[[Store], None]) -> tuple[Job, str]:
+        """Record a new job, or find the one that has the owner's key. Returns it with its request's digest.
+
+        `check` is called before a new job is recorded, within the transaction; what it raises prevents it.
+        """
+        with self._transaction() as connection:
+            known = self.find_key(job.owner, key)
+            if known is not None:
+                return known
+            check(self)
+            row = {**_to_row(asdict(job)), "key": key, "digest": digest}
+            names = ", ".join(row)
+            places = ", ".join(f":{name}" for name in row)
+            connection.execute(f"INSERT INTO job ({names}) VALUES ({places})", row)  # noqa: S608 names are ours
+        return job, digest
+
+    def find_key(self, owner: str, key: str | None) -> tuple[Job, str] | None:
+        """The owner's job of that idempotency key, with its request's digest."""
+        if key is None:
+            return None
+        row = self._one("SELECT * FROM job WHERE owner = ? AND key = ?", (owner, key))
+        return None if row is None else (_from_row(row), row["digest"])
+
+    def get(self, job_id: str, owner: str | None = None) -> Job | None:
+        """The job, if it is there and, where `owner` is given, theirs."""
+        row = self._one("SELECT * FROM job WHERE id = ?", (job_id,))
+        return None if row is None or owner not in (None, row["owner"]) else _from_row(row)
+
+    def update(self, changes: Sequence[Change]) -> list[Job]:
+        """Apply the changes, all in one transaction. Returns the changed jobs; one that moved on meanwhile is not."""
+        done = []
+        with self._transaction() as connection:
+            for change in changes:
+                row = _to_row({**change.values, "updated": datetime.now(UTC)})
+                assigned = ", ".join(f"{name} = :{name}" for name in row)
+                cursor = connection.execute(
+                    f"UPDATE job SET {assigned}, version = version + 1 WHERE id = :id AND version = :was",  # noqa: S608
+                    {**row, "id": change.job.id, "was": change.job.version},
+                )
+                if cursor.rowcount:
+                    done.append(change.job.id)
+            return [job for job in map(self.get, done) if job is not None]
+
+    def delete(self, job: Job) -> bool:
+        """Delete a job, if it has not moved on."""
+        with self._transaction() as connection:
+            return bool(
+                connection.execute("DELETE FROM job WHERE id = ? AND version = ?", (job.id, job.version)).rowcount
+            )
+
+    def open_jobs(self) -> list[Job]:
+        """All that are not closed, oldest first."""
+        return self._jobs("SELECT * FROM job WHERE step != 'closed' ORDER BY id", ())
+
+    def count_open(self, owner: str, status: Status) -> int:
+        return int(
+            self._rows("SELECT count(*) FROM job WHERE owner = ? AND status = ?", (owner, status.value))[0][0],
+        )
+
+    def expired(self, now: datetime, limit: int = 100) -> list[Job]:
+        """Closed jobs whose time is over."""
+        query = "SELECT * FROM job WHERE expires < ? AND step = 'closed' ORDER BY expires LIMIT ?"
+        return self._jobs(query, (now.timestamp(), limit))
+
+    def ids(self) -> set[str]:
+        return {row[0] for row in self._rows("SELECT id FROM job", ())}
+
+    def page(
+        self,
+        owner: str,
+        *,
+        processes: Collection[str] = (),
+        statuses: Collection[Status] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        min_duration: float | None = None,
+        max_duration: float | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Newest first; see `Jobs.list`."""
+        conditions: list[tuple[str, Iterable[Any]]] = [("owner = ?", [owner])]
+        if processes:
+            conditions.append((f"process_id IN ({_places(processes)})", processes))
+        if statuses:
+            conditions.append((f"status IN ({_places(statuses)})", [status.value for status in statuses]))
+        if since is not None:
+            conditions.append(("created >= ?", [since.timestamp()]))
+        if until is not None:
+            conditions.append(("created <= ?", [until.timestamp()]))
+        for bound, operator in ((min_duration, ">="), (max_duration, "<=")):
+            if bound is not None:
+                conditions.append((f"coalesce(finished, ?) - started {operator} ?", [time.time(), bound]))
+        if after is not None:
+            conditions.append(("id < ?", [after]))
+        where = " AND ".join(condition for condition, _ in conditions)
+        values = [value for _, some in conditions for value in some]
+        query = f"SELECT * FROM job WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 conditions are ours
+        jobs = self._jobs(query, (*values, limit + 1))
+        return Page(tuple(jobs[:limit]), jobs[limit - 1].id if len(jobs) > limit else None)
+
+    # --- uploads -----------------------------------------------------------------------------------------------------
 
     def add_upload(self, owner: str, sha256: str, size: int) -> None:
         """Record, durably, that `owner` has uploaded `<settings.store.uploads>/<sha256>`; again is no error."""
+        with self._transaction() as connection:
+            row = (owner, sha256, size, time.time())
+            connection.execute("INSERT OR IGNORE INTO upload (owner, sha256, size, created) VALUES (?, ?, ?, ?)", row)
 
     def has_upload(self, owner: str, sha256: str) -> bool:
-        raise NotImplementedError
+        return self._one("SELECT 1 FROM upload WHERE owner = ? AND sha256 = ?", (owner, sha256)) is not None
+
+    # --- SQLite ------------------------------------------------------------------------------------------------------
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        with self._writing:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def _rows(self, query: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+        return self._connection().execute(query, values).fetchall()
+
+    def _one(self, query: str, values: Sequence[Any]) -> sqlite3.Row | None:
+        return next(iter(self._rows(query, values)), None)
+
+    def _jobs(self, query: str, values: Sequence[Any]) -> list[Job]:
+        return [_from_row(row) for row in self._rows(query, values)]
+
+
+def _places(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _to_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    row = dict(values)
+    for name, value in row.items():
+        if isinstance(value, datetime):
+            row[name] = value.timestamp()
+        elif isinstance(value, Resources):
+            row[name] = value.model_dump_json()
+        elif isinstance(value, Mapping):
+            row[name] = json.dumps(value)
+    return row
+
+
+def _from_row(row: sqlite3.Row) -> Job:
+    values = {name: row[name] for name in _COLUMNS}
+    for name in _TIMES:
+        if values[name] is not None:
+            values[name] = datetime.fromtimestamp(values[name], UTC)
+    values["status"], values["step"] = Status(values["status"]), Step(values["step"])
+    values["resources"] = Resources.model_validate_json(values["resources"])
+    values["problem"] = None if values["problem"] is None else json.loads(values["problem"])
+    return Job(**values)

@@ -1,4 +1,4 @@
-"""What runs jobs: the local machine, or Slurm. A new scheduler is a new module here and one line in `make_scheduler`."""
+"""What runs jobs: this machine, or Slurm. A new scheduler is a new module here and one line in `make_scheduler`."""
 
 from __future__ import annotations
 

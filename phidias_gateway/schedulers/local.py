@@ -59,6 +59,7 @@ class LocalScheduler:
 
     kind = "local"
     survey_seconds = 0.2
+    grace_seconds = 0.0
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._max_parallel = settings.max_parallel

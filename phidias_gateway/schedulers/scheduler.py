@@ -64,6 +64,8 @@ class Scheduler(Protocol):
     kind: str
     survey_seconds: float
     """Shortest sensible time between two surveys"""
+    grace_seconds: float
+    """How long a task must be missing in its surveys to be taken for gone"""
 
     async def adopt(self, tasks: Sequence[Task]) -> None:
         """Told once at start-up: the tasks that an earlier gateway submitted and whose end nobody has seen."""

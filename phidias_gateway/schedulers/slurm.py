@@ -32,7 +32,7 @@ _JOBCOMP_TAIL = 4 * 1024 * 1024
 
 # After these the controller may have taken the job although sbatch has failed.
 _DOUBT = re.compile(
-    r"timed ?out|contact|connect|socket|communicat|transmi|receiv|message|temporarily|zero bytes|standby|backup|protocol",
+    r"timed ?out|contact|connect|socket|communicat|transmi|receiv|message|temporarily|zero bytes|standby|protocol",
     re.IGNORECASE,
 )
 
@@ -44,6 +44,7 @@ class SlurmScheduler:
 
     def __init__(self, settings: SchedulerSettings, slurm: SlurmSettings) -> None:
         self.survey_seconds = settings.poll_seconds
+        self.grace_seconds = settings.grace_seconds
         self._slurm = slurm
         self._configuration: dict[str, str] | None = None
 

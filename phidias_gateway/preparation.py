@@ -1,0 +1,200 @@
+"""From an execute request to what a job needs: references read, inputs validated, planned; or one readable error."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, get_args
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json, to_json
+
+from phidias_gateway.errors import InputError, InvalidRequest
+from phidias_gateway.execute_request import ExecuteRequest, refuse_infinite
+from phidias_gateway.fetch import Document, fetch
+from phidias_gateway.inputs import AreaOfInterest, Raster
+from phidias_gateway.process import Process, ProcessInputs
+from phidias_gateway.references import Archive, Site
+from phidias_gateway.settings import Settings
+
+_QUALIFIED = frozenset({"value", "mediaType", "encoding", "schema", "format"})
+_EARTH_RADIUS_KM = 6371.0088
+
+
+class OwnFiles(Protocol):
+    """The files a user has at this gateway."""
+
+    def __call__(self, href: str) -> Path | None:
+        """The file behind an address of this gateway, None for one elsewhere. Raises LookupError if not theirs."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    inputs: ProcessInputs
+    site: Site
+    """The site with the user's own files that the inputs refer to, each as an archive of one file"""
+    plan: Mapping[str, Any]
+
+
+def prepare(process: Process[Any, Any], request: ExecuteRequest, settings: Settings, own: OwnFiles) -> Prepared:
+    """Everything that can be known before a job is submitted. Reads over the network; run it in a thread.
+
+    Raises InputError or InvalidRequest, and whatever PhidiasError `Process.plan` raises.
+    """
+    for name in request.outputs or ():
+        if name not in process.Outputs.model_fields:
+            raise InvalidRequest(
+                f"The process {process.id!r} has no output {name!r}.",
+                remedy=f"Its outputs are: {', '.join(process.Outputs.model_fields)}.",
+            )
+    resolver = _Resolver(settings, own)
+    values = {}
+    for name, value in request.inputs.items():
+        field = process.Inputs.model_fields.get(name)
+        annotation = None if field is None else field.annotation
+        values[name] = resolver.resolve(name, value, annotation)
+    inputs = _validate(process, values)
+    _check_area(inputs, settings.limits.area_km2)
+    site = Site(archives=(*resolver.archives, *settings.archives), allow_hosts=settings.references.allow_hosts)
+    return Prepared(inputs, site, process.plan(inputs, site))
+
+
+class _Resolver:
+    def __init__(self, settings: Settings, own: OwnFiles) -> None:
+        self.settings = settings
+        self.own = own
+        self.archives: list[Archive] = []
+
+    def resolve(self, name: str, value: Any, annotation: Any, *, nested: bool = False) -> Any:
+        """The input's plain value: qualified values unwrapped, references to JSON read, those to rasters kept."""
+        if isinstance(value, list) and not nested:
+            return [self.resolve(name, entry, annotation, nested=True) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("href"), str):
+            if Raster in _kinds(annotation):
+                return {**value, "href": self._raster(name, value["href"])}
+            return self._document(name, value["href"], plain_text=str in _kinds(annotation))
+        if "value" in value and value.keys() <= _QUALIFIED:
+            if Raster in _kinds(annotation):
+                raise InputError(
+                    name,
+                    "A raster cannot be given by value.",
+                    remedy='Upload it, and give {"href": ...} of the upload.',
+                )
+            return value["value"]
+        return value
+
+    def _own(self, name: str, href: str) -> Path | None:
+        try:
+            return self.own(href)
+        except LookupError:
+            raise InputError(
+                name,
+                f"You have no file at {href[:200]}.",
+                remedy="Upload it first, or refer to a result of a job of yours.",
+            ) from None
+
+    def _raster(self, name: str, href: str) -> str:
+        path = self._own(name, href)
+        if path is None:
+            return href
+        # Without its query: a signed link is a secret, and must not get into the job folder.
+        plain = urlunsplit(urlsplit(href)._replace(query="", fragment=""))
+        self.archives.append(Archive(name=f"your file {len(self.archives) + 1}", prefix=plain, path=path))
+        return plain
+
+    def _document(self, name: str, href: str, *, plain_text: bool) -> Any:
+        limits = self.settings.references
+        path = self._own(name, href)
+        if path is None:
+            max_bytes = int(limits.fetch_mb * 1e6)
+            document = fetch(href, self.settings.site, input=name, max_bytes=max_bytes, seconds=limits.fetch_seconds)
+        elif path.stat().st_size > limits.fetch_mb * 1e6:
+            raise InputError(name, f"{href[:200]} is larger than {limits.fetch_mb:g} MB (references.fetch_mb).")
+        else:
+            document = Document(path.read_bytes(), "")
+        try:
+            if plain_text and document.media_type == "text/plain":
+                return document.content.decode()
+            value = from_json(document.content, allow_inf_nan=False)
+            refuse_infinite(value)
+        except (ValueError, InvalidRequest):
+            raise InputError(
+                name, f"{href[:200]} is no JSON document.", remedy="Refer to a JSON document, or give the value itself."
+            ) from None
+        return value
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types an annotation is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
+
+
+def _validate(process: Process[Any, Any], values: Mapping[str, Any]) -> ProcessInputs:
+    try:
+        return process.Inputs.model_validate_json(to_json(values), strict=True)
+    except ValidationError as error:
+        raise _explain(process, error.errors(include_url=False)[0]) from None
+
+
+def _explain(process: Process[Any, Any], error: ErrorDetails) -> InputError:
+    location = [str(part) for part in error["loc"]]
+    name = location[0] if location else "inputs"
+    known = ", ".join(process.Inputs.model_fields)
+    if error["type"] == "missing" and len(location) == 1:
+        return InputError(name, f"The input {name!r} is missing.", remedy=f"Give a value for {name!r}.")
+    if error["type"] == "extra_forbidden" and len(location) == 1:
+        return InputError(
+            name, f"The process {process.id!r} has no input {name!r}.", remedy=f"Its inputs are: {known or 'none'}."
+        )
+    if error["type"] == "literal_error":
+        return InputError(
+            name,
+            f"{name}: {_short(error['input'])} is none of its choices.",
+            remedy=f"Choose one of {error['ctx']['expected']}.",
+        )
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    inside = ".".join(part for part in location[1:] if not part.startswith(("function-", "constrained-")))
+    where = f"{name} ({inside})" if inside else name
+    given = "" if error["type"] == "value_error" else f" (given: {_short(error['input'])})"
+    return InputError(
+        name,
+        f"{where}: {message}{given}.",
+        remedy=f"Correct the input {name!r}; the process description says what it takes.",
+    )
+
+
+def _short(value: Any) -> str:
+    text = to_json(value, inf_nan_mode="constants", fallback=str).decode()
+    return text if len(text) <= 80 else text[:80] + "..."
+
+
+def _check_area(inputs: ProcessInputs, limit: float) -> None:
+    for name, value in inputs:
+        if isinstance(value, AreaOfInterest) and (size := area_km2(value)) > limit:
+            raise InputError(
+                name,
+                f"The area has {size:,.0f} km2; this site takes up to {limit:,.0f} km2 (limits.area_km2).",
+                remedy="Draw a smaller area, or run the process on its parts.",
+            )
+
+
+def area_km2(area: AreaOfInterest) -> float:
+    """Its surface in km2 on a sphere, by Lambert's cylindrical equal-area projection."""
+    from shapely.geometry import shape
+    from shapely.ops import transform
+
+    def project(longitude: float, latitude: float, *_: float) -> tuple[float, float]:
+        return (
+            _EARTH_RADIUS_KM * math.radians(longitude),
+            _EARTH_RADIUS_KM * math.sin(math.radians(latitude)),
+        )
+
+    return float(transform(project, shape(area.geometry())).area)

@@ -1,0 +1,42 @@
+"""What leaves the store: jobs whose time is over, and folders that never became a job."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phidias_gateway.job import Job
+from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def remove(store: Store, jobs_root: Path, job: Job) -> bool:
+    """Remove a closed job with its files. False: it changed meanwhile."""
+    if not store.delete(job):
+        return False
+    JobFolder(jobs_root / job.id).remove()
+    return True
+
+
+def remove_expired(store: Store, jobs_root: Path) -> None:
+    """Remove the closed jobs that have expired."""
+    while expired := store.expired(datetime.now(UTC)):
+        for job in expired:
+            log.info("job %s has expired", job.id)
+            remove(store, jobs_root, job)
+
+
+def remove_unrecorded(store: Store, jobs_root: Path) -> None:
+    """Remove the folders of jobs that a gateway did not live to record. Call it while nothing is being submitted.
+
+    A folder that a worker has seen is left alone, whatever the store says.
+    """
+    known = store.ids()
+    for path in jobs_root.iterdir():
+        unrecorded = path.name not in known and len(path.name) == 26
+        if unrecorded and not any(path.glob("claim.*")) and not (path / "result.json").exists():
+            log.info("removing the unrecorded folder %s", path.name)
+            JobFolder(path).remove()
