@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import weakref
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -67,6 +68,8 @@ class Connection:
     ) -> None:
         self.url = _checked_url(url)
         self.session = session if session is not None else requests.Session()
+        if session is None:
+            weakref.finalize(self, self.session.close)
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         self._timeout = (float(connect), float(read))
         self._credentials = _Credentials(origin_of(self.url), _authorization(user, token))
@@ -105,6 +108,8 @@ class Connection:
                     # A redirected POST would silently become a GET.
                     allow_redirects=method in _REPEATABLE,
                 )
+                if not stream and _cut_short(response):
+                    raise requests.exceptions.ChunkedEncodingError("the body is shorter than announced")
                 break
             except requests.exceptions.RequestException as error:
                 failure = unreachable(error, address)
@@ -185,6 +190,13 @@ _NOT_CONNECTED = (
     "gaierror",
     "ConnectionRefusedError",
 )
+
+
+def _cut_short(response: requests.Response) -> bool:
+    """Whether the body ended before its time, which urllib3 1.26 does not tell."""
+    announced = response.headers.get("Content-Length", "")
+    bodiless = response.request.method == "HEAD" or response.status_code in (204, 304)
+    return announced.isdigit() and not bodiless and len(response.content) < int(announced)
 
 
 def _dropped(error: requests.exceptions.RequestException) -> bool:

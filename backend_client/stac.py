@@ -1,16 +1,17 @@
-"""Scenes of a STAC API or of a static STAC catalogue. The only file that knows pystac-client, which is optional."""
+"""Scenes of a static STAC catalogue or of a STAC API. The only file that knows pystac-client, which only APIs need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from backend_client.connection import Timeout
+from backend_client.connection import Timeout, unreachable
 from backend_client.errors import CatalogueError, PackageMissing, public_url
 from backend_client.models import instant_of
 from backend_client.patience import Cancel, check, never
@@ -37,7 +38,7 @@ class Scene:
     quicklook: str = field(repr=False)
     """Address of a small picture; empty if there is none"""
     item: Mapping[str, Any] = field(repr=False, compare=False)
-    """The whole Item"""
+    """The whole Item, its assets' addresses made absolute"""
 
 
 def search(
@@ -62,84 +63,119 @@ def search(
     if urlsplit(url).scheme not in ("http", "https"):
         raise CatalogueError(f"{public_url(url)!r} is no web address of a catalogue.")
     wanted = _Wanted(area, period, frozenset(collections), max_cloud_cover, frozenset(ids))
-    client_module, failures = _pystac_client()
-    found = 0
-    try:
-        catalogue = _opened(client_module, url, session, timeout)
-        for item in _items(catalogue, wanted):
-            check(cancelled)
-            scene = _scene(item, url)
-            if wanted.has(scene):
-                yield scene
-                found += 1
-                if found >= limit:
-                    return
-    except failures as error:
-        status = getattr(error, "status_code", None)
-        told = f" (it answered {status})" if status else ""
-        raise CatalogueError(f"The catalogue {public_url(url)} cannot be read or searched{told}.") from None
+    if session is not None:
+        yield from islice(_found(url, session, timeout, wanted, cancelled), limit)
+        return
+    with requests.Session() as own_session:
+        yield from islice(_found(url, own_session, timeout, wanted, cancelled), limit)
 
 
-def _pystac_client() -> tuple[Any, tuple[type[Exception], ...]]:
-    """The package, and the exceptions by which it says that a catalogue is unusable."""
+def _found(
+    url: str, session: requests.Session, timeout: Timeout, wanted: _Wanted, cancelled: Cancel
+) -> Iterator[Scene]:
+    root = _read(session, url, timeout)
+    has_search = any(link.get("rel") == "search" for link in _links(root))
+    for item in _asked(url, session, timeout, wanted) if has_search else _walked(url, root, session, timeout):
+        check(cancelled)
+        scene = _scene(item, url)
+        if wanted.has(scene):
+            yield scene
+
+
+def _walked(
+    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout
+) -> Iterator[Mapping[str, Any]]:
+    """The Items of a static catalogue, in the order of its links."""
+    waiting: list[tuple[str, Mapping[str, Any] | None]] = [(url, root)]
+    seen = {url}
+    while waiting:
+        address, document = waiting.pop()
+        document = document if document is not None else _read(session, address, timeout)
+        if document.get("type") == "Feature":
+            yield {**document, "links": [{"rel": "self", "href": address}, *_others(document)]}
+            continue
+        yield from document.get("features") or ()
+        hrefs = [
+            urljoin(address, str(link.get("href"))) for link in _links(document) if link.get("rel") in ("child", "item")
+        ]
+        new = [href for href in dict.fromkeys(hrefs) if href not in seen]
+        seen.update(new)
+        waiting += [(href, None) for href in reversed(new)]
+
+
+def _read(session: requests.Session, url: str, timeout: Timeout) -> Mapping[str, Any]:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise CatalogueError(f"The catalogue leads to {public_url(url)!r}, which is not on the web.")
     try:
-        import pystac_client
+        response = session.get(url, timeout=timeout, headers={"Accept": "application/json, */*;q=0.1"})
+        response.raise_for_status()
+        document = response.json()
+    except requests.exceptions.HTTPError as error:
+        raise _unusable(url, getattr(error.response, "status_code", None)) from None
+    except requests.exceptions.JSONDecodeError:
+        raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
+    except requests.exceptions.RequestException as error:
+        raise CatalogueError(unreachable(error, url).detail) from None
+    except (ValueError, RecursionError):
+        raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
+    if not isinstance(document, dict) or "type" not in document:
+        raise CatalogueError(f"{public_url(url)} is no STAC catalogue.")
+    return document
+
+
+def _links(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    links = document.get("links")
+    return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+
+
+def _others(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [link for link in _links(item) if link.get("rel") != "self"]
+
+
+def _asked(url: str, session: requests.Session, timeout: Timeout, wanted: _Wanted) -> Iterator[Mapping[str, Any]]:
+    """The Items that a STAC API finds, page by page."""
+    try:
         from pystac import STACError, STACTypeError
+        from pystac_client import Client
         from pystac_client.exceptions import APIError
+        from pystac_client.stac_api_io import StacApiIO
+        from pystac_client.warnings import PystacClientWarning
     except ImportError:
         raise PackageMissing(
-            "Searching a catalogue needs the Python package pystac-client.",
+            "Searching a STAC API needs the Python package pystac-client.",
             remedy="Install it with 'python -m pip install pystac-client' in the Python that runs this, and restart.",
         ) from None
-    return pystac_client, (APIError, STACError, STACTypeError, requests.RequestException, ValueError, KeyError, OSError)
+    io = StacApiIO(timeout=timeout, max_retries=None)
+    io.session = session
+    try:
+        api = Client.open(url, stac_io=io, timeout=timeout)
+        posts = any(link.rel == "search" and link.extra_fields.get("method") == "POST" for link in api.links)
+        asks_clouds = wanted.max_cloud_cover is not None and api.conforms_to("QUERY")
+        yield from api.search(
+            method="POST" if posts else "GET",
+            intersects=dict(wanted.area) if wanted.area else None,
+            datetime=wanted.period,
+            collections=sorted(wanted.collections) or None,
+            ids=sorted(wanted.ids) or None,
+            query={"eo:cloud_cover": {"lte": wanted.max_cloud_cover}} if asks_clouds else None,
+        ).items_as_dicts()
+    except (APIError, STACError, STACTypeError, PystacClientWarning, ValueError, KeyError) as error:
+        raise _unusable(url, getattr(error, "status_code", None)) from None
 
 
-def _opened(package: Any, url: str, session: requests.Session | None, timeout: Timeout) -> Any:
-    """The catalogue, read through the session: an API as a Client, a static one as a pystac Catalog or Collection."""
-    import pystac
-
-    class WebOnly(package.stac_api_io.StacApiIO):  # type: ignore[misc]
-        """Reads through the given session, and never a file of this computer, whatever a catalogue links to."""
-
-        def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
-            if isinstance(source, str) and urlsplit(source).scheme not in ("http", "https"):
-                raise ValueError("a link that leaves the web")
-            return str(super().read_text(source, *args, **kwargs))
-
-    io = WebOnly(timeout=timeout, max_retries=None)
-    if session is not None:
-        io.session = session
-    root = io.read_json(url)
-    if any(link.get("rel") == "search" for link in root.get("links", [])):
-        return package.Client.open(url, stac_io=io, timeout=timeout)
-    return pystac.read_file(url, stac_io=io)
-
-
-def _items(catalogue: Any, wanted: _Wanted) -> Iterator[Mapping[str, Any]]:
-    if not hasattr(catalogue, "search"):
-        for item in catalogue.get_items(recursive=True):
-            item.make_asset_hrefs_absolute()
-            yield item.to_dict(include_self_link=True, transform_hrefs=False)
-        return
-    clouds = {"eo:cloud_cover": {"lte": wanted.max_cloud_cover}}
-    posts = any(
-        link.rel == "search" and str(link.extra_fields.get("method", "GET")).upper() == "POST"
-        for link in catalogue.links
-    )
-    yield from catalogue.search(
-        method="POST" if posts else "GET",
-        intersects=wanted.area,
-        datetime=wanted.period,
-        collections=sorted(wanted.collections) or None,
-        ids=sorted(wanted.ids) or None,
-        query=clouds if wanted.max_cloud_cover is not None and catalogue.conforms_to("QUERY") else None,
-    ).items_as_dicts()
+def _unusable(url: str, status: object) -> CatalogueError:
+    told = f" (it answered {status})" if status else ""
+    return CatalogueError(f"The catalogue {public_url(url)} cannot be read or searched{told}.")
 
 
 def _scene(item: Mapping[str, Any], base: str) -> Scene:
     properties = item.get("properties") or {}
     clouds = properties.get("eo:cloud_cover")
-    own = next((link.get("href") for link in item.get("links") or [] if link.get("rel") == "self"), None) or base
+    own = urljoin(base, str(next((link.get("href") for link in _links(item) if link.get("rel") == "self"), None) or ""))
+    assets = {
+        name: {**asset, "href": urljoin(own, str(asset.get("href") or ""))}
+        for name, asset in (item.get("assets") or {}).items()
+    }
     return Scene(
         id=str(item["id"]),
         collection=str(item.get("collection") or ""),
@@ -147,18 +183,18 @@ def _scene(item: Mapping[str, Any], base: str) -> Scene:
         cloud_cover=float(clouds) if isinstance(clouds, (int, float)) else None,
         geometry=item.get("geometry"),
         bbox=tuple(float(number) for number in item.get("bbox") or ()),
-        quicklook=_quicklook(item.get("assets") or {}, urljoin(base, own)),
-        item=item,
+        quicklook=_quicklook(assets),
+        item={**item, "assets": assets},
     )
 
 
-def _quicklook(assets: Mapping[str, Any], base: str) -> str:
+def _quicklook(assets: Mapping[str, Mapping[str, Any]]) -> str:
     for role in QUICKLOOKS:
         for name, asset in assets.items():
             media = str(asset.get("type") or "")
             shown = media.startswith(("image/png", "image/jpeg", "image/webp")) or not media
             if shown and (role in (asset.get("roles") or ()) or name == role):
-                return urljoin(base, str(asset.get("href") or ""))
+                return str(asset["href"])
     return ""
 
 

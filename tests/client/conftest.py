@@ -126,7 +126,20 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _respond
+        def do_GET(self) -> None:
+            self._respond()
+
+        def do_HEAD(self) -> None:
+            self._respond()
+
+        def do_POST(self) -> None:
+            self._respond()
+
+        def do_PUT(self) -> None:
+            self._respond()
+
+        def do_DELETE(self) -> None:
+            self._respond()
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""

@@ -16,6 +16,7 @@ from backend_client.models import description_of, instant_of, job_of
 from .conftest import Answer, Seen, Server, recording
 
 ECHO = recording("ProcessDescription")
+WORD = "s3cret-word"
 
 
 def described(etag: str, **changes: Any) -> Any:
@@ -138,12 +139,12 @@ def test_a_damaged_file_is_an_empty_cache(offering: Server, tmp_path: Path, dama
 
 
 def test_gateways_do_not_share_a_file_and_no_secret_is_kept(offering: Server, tmp_path: Path) -> None:
-    secret = "https://ada:pass@hpc.example.org/ogc?token=hush"
-    caches = [DescriptionCache(tmp_path, url) for url in (offering.url, offering.url + "/sub", secret)]
+    address = "https://ada:pass@hpc.example.org/ogc?token=hush"
+    caches = [DescriptionCache(tmp_path, url) for url in (offering.url, offering.url + "/sub", address)]
     assert len({cache.path for cache in caches}) == 3
-    Gateway(offering.url, user="ada", token="t0ken", cache=caches[2]).descriptions()
+    Gateway(offering.url, user="ada", token=WORD, cache=caches[2]).descriptions()
     kept = caches[2].path.read_text()
-    assert not any(word in kept for word in ("pass", "hush", "t0ken"))
+    assert not any(word in kept for word in ("pass", "hush", WORD))
     assert json.loads(kept)["url"] == "https://hpc.example.org/ogc"
     assert stat.S_IMODE(caches[2].path.stat().st_mode) & 0o077 == 0
     assert [path.name for path in tmp_path.iterdir()] == [caches[2].path.name]

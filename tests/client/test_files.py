@@ -18,6 +18,7 @@ from .conftest import Answer, Seen, Server, recording
 CONTENT = os.urandom(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 FILE = "/jobs/j1/results/index.tif"
+WORD = "s3cret-word"
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,7 @@ def test_download_of_a_result(server: Server, tmp_path: Path) -> None:
     server.on("GET", "/jobs/j1/results", Answer(body={"index": link}))
     told: list[tuple[int, Any]] = []
     target = tmp_path / "ndvi.tif"
-    result = Gateway(server.url, token="t0ken").results("j1")["index"]
+    result = Gateway(server.url, token=WORD).results("j1")["index"]
     assert result.download(target, progress=lambda *at: told.append(at)) == target
     assert target.read_bytes() == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT))
@@ -67,7 +68,7 @@ def test_download_of_a_result(server: Server, tmp_path: Path) -> None:
 
 def test_a_file_elsewhere_is_fetched_without_the_token(server: Server, other: Server, tmp_path: Path) -> None:
     other.on("GET", "/bucket/a.tif", Source())
-    Gateway(server.url, token="t0ken").download(other.url + "/bucket/a.tif", tmp_path / "a.tif", sha256=SHA256)
+    Gateway(server.url, token=WORD).download(other.url + "/bucket/a.tif", tmp_path / "a.tif", sha256=SHA256)
     assert "authorization" not in other.seen[0].headers
 
 
@@ -239,7 +240,7 @@ def local(tmp_path: Path) -> Path:
 def test_upload_once(server: Server, local: Path) -> None:
     shelf = Shelf(server, SHA256)
     told: list[tuple[int, Any]] = []
-    gateway = Gateway(server.url, token="t0ken")
+    gateway = Gateway(server.url, token=WORD)
     href = gateway.upload(local, progress=lambda *at: told.append(at))
     assert shelf.content == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT))
@@ -271,9 +272,7 @@ def test_cancel_of_an_upload(server: Server, local: Path) -> None:
     shelf = Shelf(server, SHA256)
     told: list[int] = []
     with pytest.raises(Cancelled):
-        Gateway(server.url).upload(
-            local, progress=lambda done, total: told.append(done), cancelled=lambda: bool(told)
-        )
+        Gateway(server.url).upload(local, progress=lambda done, total: told.append(done), cancelled=lambda: bool(told))
     assert shelf.content is None
 
 

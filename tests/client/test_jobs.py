@@ -262,7 +262,9 @@ def test_log_lines_come_whole_and_once_while_the_job_runs(server: Server) -> Non
         offset = int(request.query["offset"][0])
         end = grown.pop(0) if len(grown) > 1 else grown[0]
         text = log.encode()[offset:end].decode()
-        return Answer(body={"text": text, "offset": offset, "next": end, "complete": end == grown[-1] and not grown[1:]})
+        return Answer(
+            body={"text": text, "offset": offset, "next": end, "complete": end == grown[-1] and not grown[1:]}
+        )
 
     server.on("GET", "/jobs/j1", state(1, status="running", **LOGS), state(2, status="successful", **LOGS))
     server.on("GET", "/jobs/j1/logs", Answer(503), piece)

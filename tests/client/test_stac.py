@@ -1,4 +1,4 @@
-"""Scenes of a STAC API and of a static catalogue, through pystac-client."""
+"""Scenes of a STAC API (through pystac-client) and of a static catalogue."""
 
 from __future__ import annotations
 
@@ -80,8 +80,11 @@ def api(server: Server) -> str:
         "description": "x",
         "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"],
         "links": [
-            {"rel": "search", "href": server.url + "/search", "method": "GET"},
-            {"rel": "search", "href": server.url + "/search", "method": "POST"},
+            {"rel": "self", "href": server.url + "/"},
+            {"rel": "root", "href": server.url + "/"},
+            {"rel": "data", "href": server.url + "/collections"},
+            {"rel": "search", "href": server.url + "/search", "method": "GET", "type": "application/geo+json"},
+            {"rel": "search", "href": server.url + "/search", "method": "POST", "type": "application/geo+json"},
         ],
     }
     server.on("GET", "/", Answer(body=root))
@@ -131,9 +134,9 @@ def test_an_api_is_asked_for_what_is_wanted(api: str, server: Server) -> None:
 
 
 def test_the_callers_session_carries_every_request(static: str, server: Server) -> None:
-    session = requests.Session()
-    session.headers["X-Through"] = "the caller's"
-    list(search(static, session))
+    with requests.Session() as session:
+        session.headers["X-Through"] = "the caller's"
+        list(search(static, session))
     assert {request.headers.get("x-through") for request in server.seen} == {"the caller's"}
 
 
@@ -177,7 +180,18 @@ def test_cancel(static: str) -> None:
         names(static, cancelled=lambda: True)
 
 
-def test_without_the_package_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_one_sentence_says_how_to_get_it(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pystac_client", None)
     with pytest.raises(PackageMissing, match="pip install pystac-client"):
-        names("https://stac.example.org")
+        names(api)
+
+
+def test_a_static_catalogue_needs_no_package(static: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pystac_client", None)
+    assert len(names(static)) == 5
+
+
+def test_a_catalogue_that_goes_round_in_circles(server: Server) -> None:
+    links = [{"rel": "child", "href": "catalog.json"}, {"rel": "child", "href": "./catalog.json"}]
+    server.on("GET", "/catalog.json", Answer(body={"type": "Catalog", "id": "r", "links": links}))
+    assert names(server.url + "/catalog.json") == []
