@@ -7,7 +7,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -38,28 +38,33 @@ def start_ticks(pid: int) -> int | None:
 
 
 def end_descendants(pid: int) -> None:
-    """Kill all descendants of the process, until none is left. Reaps those that are children of this process."""
+    """Kill all descendants of the process, until none is left."""
     _end(lambda table: _descendants(table, pid))
 
 
-def end_session(leader: int, ticks: int | None) -> None:
-    """Kill a session and all descendants of its leader, the leader included.
+def end_marked(mark: str, leader: int | None, ticks: int | None) -> None:
+    """Kill all processes that were started with the variable `mark` (NAME=value), and those of the leader's session.
 
-    `ticks` is the leader's `start_ticks`. If another process has its pid now, the session has long ended (the kernel
-    gives no pid away while a session of that number lives), and nothing is done.
+    The mark finds what has left the session or lost its parents; the session finds what has dropped its environment.
+    `ticks` is the leader's `start_ticks`. If another process has its pid now, its session has long ended (the kernel
+    gives no pid away while a session of that number lives).
     """
-    now = start_ticks(leader)
+    now = None if leader is None else start_ticks(leader)
     if now is not None and ticks is not None and now != ticks:
-        return
-    _end(
-        lambda table: (
-            ({leader} | _descendants(table, leader) | {pid for pid, (_, sid) in table.items() if sid == leader})
-            & table.keys()
-        )
-    )
+        leader = None
+
+    def select(table: Mapping[int, tuple[int, int]]) -> set[int]:
+        marked = {pid for pid in table if mark.encode() in _environment(pid)}
+        if leader is None:
+            return marked
+        session = {pid for pid, (_, session) in table.items() if leader in (pid, session)}
+        return marked | session | _descendants(table, leader)
+
+    _end(select)
 
 
-def _end(select: Callable[[dict[int, tuple[int, int]]], set[int]], patience: float = 10.0) -> None:
+def _end(select: Callable[[Mapping[int, tuple[int, int]]], set[int]], patience: float = 10.0) -> None:
+    """Kill what is selected from the table, and look again, since a process may have had children meanwhile."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         victims = select(_table()) - {os.getpid()}
@@ -68,9 +73,6 @@ def _end(select: Callable[[dict[int, tuple[int, int]]], set[int]], patience: flo
         for pid in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for pid in victims:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
         time.sleep(0.01)
 
 
@@ -83,7 +85,7 @@ def _table() -> dict[int, tuple[int, int]]:
     return table
 
 
-def _descendants(table: dict[int, tuple[int, int]], root: int) -> set[int]:
+def _descendants(table: Mapping[int, tuple[int, int]], root: int) -> set[int]:
     children: dict[int, list[int]] = {}
     for pid, (parent, _) in table.items():
         children.setdefault(parent, []).append(pid)
@@ -102,3 +104,11 @@ def _stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def _environment(pid: int) -> list[bytes]:
+    """What the process was started with; nothing for one of another user."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []

@@ -41,12 +41,12 @@ class _Run:
         return self.folder.is_alive(self.task.attempt)
 
     def end(self) -> None:
-        """Kill the worker and all it has started."""
+        """Kill the worker and all it has started; or what a killed worker has left behind."""
         claim = self.folder.claim(self.task.attempt)
-        if claim and claim.pid is not None and self.folder.is_alive(self.task.attempt):
-            process_tree.end_session(claim.pid, claim.start_ticks)
-        if self.pid is not None:
-            process_tree.end_session(self.pid, None)
+        if claim and claim.pid is not None:
+            process_tree.end_marked(_mark(self.task), claim.pid, claim.start_ticks)
+        else:
+            process_tree.end_marked(_mark(self.task), self.pid, None)
 
     def cause(self) -> str:
         """Why there is no worker any more, if it left no outcome."""
@@ -84,6 +84,7 @@ class LocalScheduler:
     async def survey(self) -> Mapping[str, Observed]:
         for name, run in list(self._runs.items()):
             if not run.is_alive():
+                await asyncio.to_thread(run.end)
                 self._forget(name, run.cause())
         self._fill()
         waiting = {
@@ -121,13 +122,18 @@ class LocalScheduler:
             self._ended.popitem(last=False)
 
 
+def _mark(task: Task) -> str:
+    """The variable by which the task's processes are known."""
+    return f"PHIDIAS_TASK={task.name}"
+
+
 def _spawn(task: Task) -> int:
     """Start the worker in a session of its own, so that nothing that ends the gateway reaches it."""
     output = str(task.folder / "logs" / LOG)
     return os.posix_spawnp(
         task.command[0],
         task.command,
-        dict(task.env),
+        {**task.env, **dict([_mark(task).split("=", 1)])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

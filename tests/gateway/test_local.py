@@ -1,0 +1,292 @@
+"""Jobs on the local scheduler, with real workers: every way to end, and gateways that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from phidias_gateway.job import Status, Step
+from phidias_gateway.job_folder import JobFolder
+from tests.gateway.jobs_of import PACK, ended, processes_of, running, runs, settings, submit, until
+
+pytestmark = pytest.mark.usefixtures("trouble_pack")
+
+
+def test_a_job_succeeds_with_its_outputs_checksums_and_log(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await ended(jobs, await submit(jobs, way="talk", seconds=0.0))
+            assert job.status is Status.SUCCESSFUL
+            assert (job.progress, job.step) == (100, Step.CLOSED)
+            assert job.started is not None
+            assert job.finished is not None
+            assert job.created <= job.started <= job.finished
+            outcome = jobs.results(job)
+            assert outcome.outputs["data"].size == 4
+            assert jobs.result_file(job, "data").read_bytes() == b"data"
+            folder = tmp_path / "jobs" / job.id
+            assert not (folder / "scratch.1").exists()
+            whole = jobs.log(job, 0, 0).text
+            assert whole.count("été à l'île") == 50
+            parts, offset = [], 0
+            while not (part := jobs.log(job, 0, offset, limit=7)).complete:
+                parts.append(part.text)
+                offset = part.next
+            assert "".join([*parts, part.text]) == whole
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("way", "cause", "detail"),
+    [
+        ("raise", "internal-error", "RuntimeError: something broke"),
+        ("exit", "worker-failed", "exit code was 7"),
+        ("kill", "worker-killed", "SIGKILL"),
+    ],
+)
+def test_a_job_fails_with_its_own_cause(tmp_path: Path, way: str, cause: str, detail: str) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await ended(jobs, await submit(jobs, way=way))
+            assert (job.status, job.cause) == (Status.FAILED, cause)
+            assert detail in job.message
+            assert job.remedy
+            assert job.problem is not None
+            assert job.problem["detail"] == job.message
+            if way == "raise":
+                assert "Traceback" in jobs.log(job, 0, 0).text
+
+    asyncio.run(scenario())
+
+
+def test_the_time_limit_ends_a_job_and_its_children(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await ended(jobs, await submit(jobs, "hasty", way="deaf", seconds=1000))
+            assert (job.status, job.cause) == (Status.FAILED, "time-limit")
+            assert processes_of(job.id) == []
+
+    asyncio.run(scenario())
+
+
+def test_children_that_outlive_a_successful_run_are_ended(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await ended(jobs, await submit(jobs, way="stragglers"))
+            assert job.status is Status.SUCCESSFUL
+            await until(lambda: not processes_of(job.id))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("way", ["children", "deaf"])
+def test_dismissal_ends_the_whole_process_tree(tmp_path: Path, way: str) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await submit(jobs, way=way, seconds=1000)
+            await until(lambda: len(processes_of(job.id)) == 5)  # supervisor, work, three children
+            asked = time.monotonic()
+            dismissed = await jobs.dismiss("ada", job.id)
+            assert dismissed.status is Status.DISMISSED
+            await until(lambda: not processes_of(job.id), seconds=2 - (time.monotonic() - asked))
+            await until(lambda: jobs.get("ada", job.id).step is Step.CLOSED)
+            assert not (tmp_path / "jobs" / job.id / "result.json").exists()
+            await jobs.dismiss("ada", job.id)
+            assert not (tmp_path / "jobs" / job.id).exists()
+
+    asyncio.run(scenario())
+
+
+def test_a_job_dismissed_while_it_waits_never_runs(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path, scheduler={"max_parallel": 1})) as jobs:
+            first = await submit(jobs, seconds=1.0)
+            second = await submit(jobs, runs=str(tmp_path / "runs"))
+            waiting = await until(lambda: (job := jobs.get("ada", second.id)).queue_reason and job)
+            assert waiting.queue_reason == "1 ahead in the queue"
+            await jobs.dismiss("ada", second.id)
+            third = await submit(jobs, runs=str(tmp_path / "runs"))
+            await ended(jobs, first)
+            await ended(jobs, third)
+            assert runs(tmp_path / "runs") == [third.id]
+
+    asyncio.run(scenario())
+
+
+def test_a_killed_worker_is_no_success(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await submit(jobs, way="children", seconds=1000)
+            await until(lambda: len(processes_of(job.id)) == 5)
+            claim = JobFolder(tmp_path / "jobs" / job.id).claim(1)
+            assert claim is not None
+            assert claim.pid is not None
+            os.kill(claim.pid, signal.SIGKILL)
+            job = await ended(jobs, job)
+            assert (job.status, job.cause) == (Status.FAILED, "worker-killed")
+            await until(lambda: not processes_of(job.id))
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_cannot_start_fails_its_job(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        made = settings(tmp_path)
+        made = made.model_copy(
+            update={
+                "environments": {"default": made.environment("default").model_copy(update={"command": ("/nowhere",)})}
+            }
+        )
+        async with running(made) as jobs:
+            job = await ended(jobs, await submit(jobs))
+            assert (job.status, job.cause) == (Status.FAILED, "not-started")
+
+    asyncio.run(scenario())
+
+
+def test_jobs_outlive_the_gateway_and_are_taken_up_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        made = settings(tmp_path)
+        counted = str(tmp_path / "runs")
+        async with running(made) as jobs:
+            submitted = [await submit(jobs, seconds=2.0, runs=counted) for _ in range(2)]
+            submitted += [await submit(jobs, runs=counted) for _ in range(2)]
+            await until(lambda: len(runs(tmp_path / "runs")) == 2)
+        assert len(processes_of(submitted[0].id)) == 2
+        async with running(made) as jobs:
+            for job in submitted:
+                assert (await ended(jobs, job)).status is Status.SUCCESSFUL
+        assert sorted(runs(tmp_path / "runs")) == sorted(job.id for job in submitted)
+
+    asyncio.run(scenario())
+
+
+def test_a_job_that_ended_while_no_gateway_ran_is_told_truthfully(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        made = settings(tmp_path)
+        async with running(made) as jobs:
+            good = await submit(jobs, seconds=0.5)
+            lost = await submit(jobs, seconds=1000)
+            await until(lambda: all(len(processes_of(job.id)) == 2 for job in (good, lost)))
+        for pid in processes_of(lost.id):
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: (tmp_path / "jobs" / good.id / "result.json").exists())
+        async with running(made) as jobs:
+            assert (await ended(jobs, good)).status is Status.SUCCESSFUL
+            job = await ended(jobs, lost)
+            assert (job.status, job.cause) == (Status.FAILED, "worker-killed")
+
+    asyncio.run(scenario())
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from phidias_gateway.schedulers.local import LocalScheduler
+from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.store import Store
+from tests.gateway.jobs_of import running, settings, submit
+
+moment, root = sys.argv[1], Path(sys.argv[2])
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Dying(LocalScheduler):
+    async def submit(self, task):
+        if moment == "before submission":
+            die()
+        native_id = await super().submit(task)
+        if moment == "after submission":
+            die()
+        return native_id
+
+
+if moment == "before record":
+    Store.record = lambda *_, **__: die()
+if moment == "after record":
+    Store.update = lambda *_, **__: die()
+
+
+async def main():
+    made = settings(root)
+    async with running(made, Dying(made.scheduler)) as jobs:
+        await submit(jobs, key="once", seconds=1.0, runs=str(root / "runs"))
+        if moment == "while running":
+            while not (root / "runs").exists():
+                await asyncio.sleep(0.01)
+            die()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["before record", "after record", "before submission", "after submission", "while running"]
+)
+def test_a_gateway_killed_at_any_moment_of_a_submission_makes_one_run(tmp_path: Path, moment: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{PACK}:{Path(__file__).parents[2]}"}
+    killed = subprocess.run([sys.executable, "-c", KILLED, moment, str(tmp_path)], env=environment, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            if moment == "before record":
+                assert list((tmp_path / "jobs").iterdir()) == []
+            # The client was not answered: it asks again, with the same key.
+            job = await submit(jobs, key="once", seconds=1.0, runs=str(tmp_path / "runs"))
+            job = await ended(jobs, job)
+            assert job.status is Status.SUCCESSFUL
+            assert len(jobs.list("ada").jobs) == 1
+            await until(lambda: not processes_of(job.id))
+            assert runs(tmp_path / "runs") == [job.id]
+
+    asyncio.run(scenario())
+
+
+def test_ten_posts_at_once_with_one_key_make_one_job(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            counted = str(tmp_path / "runs")
+            answers = await asyncio.gather(*(submit(jobs, key="k", runs=counted) for _ in range(10)))
+            assert len({job.id for job in answers}) == 1
+            await ended(jobs, answers[0])
+            assert runs(tmp_path / "runs") == [answers[0].id]
+            assert [path.name for path in (tmp_path / "jobs").iterdir()] == [answers[0].id]
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_ends_the_job_as_failed(tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(root)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+
+    async def scenario() -> None:
+        async with running(settings(root, limits={"min_free_gb": 0})) as jobs:
+            job = await ended(jobs, await submit(jobs, way="fill"))
+            assert (job.status, job.cause) == (Status.FAILED, "disk-full")
+            assert json.loads((root / "jobs" / job.id / "result.json").read_text())["error"]["status"] == 507
+            assert shutil.disk_usage(root).free > 1_000_000
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        subprocess.run(["umount", str(root)], check=True)

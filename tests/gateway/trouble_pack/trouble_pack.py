@@ -1,0 +1,122 @@
+"""Processes that end in every way a process can; each run leaves a line in a file, so that runs can be counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+from phidias_gateway.inputs import Raster
+from phidias_gateway.outputs import FileOutput
+from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
+
+
+class TroubleInputs(ProcessInputs):
+    way: Literal["well", "raise", "exit", "kill", "children", "stragglers", "deaf", "fill", "allocate", "talk"] = "well"
+    seconds: float = 0.0
+    runs: str = ""
+    """File that gets a line per run"""
+
+
+class Data(FileOutput):
+    media_type = "application/x-data"
+
+
+class TroubleOutputs(ProcessOutputs):
+    data: Data | None = None
+    pid: int
+
+
+class Trouble(Process[TroubleInputs, TroubleOutputs]):
+    """Trouble"""
+
+    id = "trouble"
+    version = "1.0.0"
+    resources = Resources(cpus=1, memory_gb=0.25, minutes=10)
+    Inputs = TroubleInputs
+    Outputs = TroubleOutputs
+
+    def run(self, inputs: TroubleInputs, workspace: Workspace) -> TroubleOutputs:
+        if inputs.runs:
+            with open(inputs.runs, "a") as file:
+                file.write(f"{workspace.job_id}\n")
+        data = workspace.results / "data"
+        if inputs.way == "raise":
+            raise RuntimeError("something broke")
+        if inputs.way == "exit":
+            os._exit(7)
+        if inputs.way == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if inputs.way == "deaf":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        if inputs.way in ("children", "stragglers", "deaf"):
+            _spawn_tree(workspace.job_id)
+        if inputs.way == "fill":
+            _fill(data)
+        if inputs.way == "allocate":
+            _allocate()
+        if inputs.way == "talk":
+            print("première ligne: été à l'île\n" * 50, flush=True)
+        time.sleep(inputs.seconds)
+        data.write_bytes(b"data")
+        return TroubleOutputs(data=Data(file="data"), pid=os.getpid())
+
+
+class Hasty(Trouble):
+    """Hasty
+
+    The same with three seconds to run."""
+
+    id = "hasty"
+    resources = Resources(cpus=1, memory_gb=0.25, minutes=0.05)
+
+
+def _fill(path: Path) -> None:
+    with open(path, "wb") as file:
+        while True:
+            file.write(bytes(1 << 16))
+
+
+def _allocate() -> None:
+    held = []
+    while True:
+        held.append(os.urandom(1 << 24))
+        time.sleep(0.02)
+
+
+def _spawn_tree(mark: str) -> None:
+    """A child, a grandchild whose parent has ended, and one in a session of its own; the mark is in their commands."""
+    sleep = f"import time; time.sleep(1000)  # {mark}"
+    subprocess.Popen([sys.executable, "-c", sleep])
+    subprocess.run(
+        [sys.executable, "-c", f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleep!r}])"],
+        check=True,
+    )
+    subprocess.Popen([sys.executable, "-c", sleep], start_new_session=True)
+
+
+class ReadInputs(ProcessInputs):
+    raster: Raster
+    """Raster"""
+
+
+class ReadOutputs(ProcessOutputs):
+    content: str
+
+
+class Read(Process[ReadInputs, ReadOutputs]):
+    """Read
+
+    Gives the text of a file that is called a raster."""
+
+    id = "read"
+    version = "1.0.0"
+    Inputs = ReadInputs
+    Outputs = ReadOutputs
+
+    def run(self, inputs: ReadInputs, workspace: Workspace) -> ReadOutputs:
+        return ReadOutputs(content=Path(workspace.site.locate(inputs.raster.href, input="raster")).read_text())
