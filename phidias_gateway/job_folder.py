@@ -141,6 +141,11 @@ class JobFolder:
         except FileNotFoundError:
             return b"", 0
 
+    def end_of_log(self, length: int = 4096) -> str:
+        """The last of what the first task said."""
+        _, size = self.log(0, 0, 0)
+        return self.log(0, max(0, size - length), length)[0].decode(errors="replace")
+
     def results(self, attempt: int) -> Path:
         """Where the attempt's output files are; each attempt has its own, so that a lost one can spoil nothing."""
         return self.path / ("results" if attempt == 1 else f"results.{attempt}")

@@ -152,7 +152,8 @@ class Jobs:
         self._watcher.wake()
         try:
             await asyncio.to_thread(_forbid, self._folder(job), job.attempt)
-            await asyncio.wait_for(asyncio.shield(self._scheduler.cancel([job.name])), _SUBMIT_PATIENCE)
+            async with asyncio.timeout(_SUBMIT_PATIENCE):
+                await self._scheduler.cancel([job.name])
         except (SchedulerUnavailable, TimeoutError, OSError) as error:
             log.warning("%s is not ended yet: %s", job.name, error)
 
@@ -182,7 +183,8 @@ class Jobs:
                 if until(job) or left <= 0:
                     return job
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(change.wait(), left)
+                    async with asyncio.timeout(left):
+                        await change.wait()
 
     def list(
         self,
@@ -297,7 +299,8 @@ class Jobs:
         loop = asyncio.get_running_loop()
         planning = loop.run_in_executor(self._planners, prepare, process, request, self._settings, own)
         try:
-            return await asyncio.wait_for(planning, self._settings.limits.plan_seconds)
+            async with asyncio.timeout(self._settings.limits.plan_seconds):
+                return await planning
         except TimeoutError:
             raise LimitExceeded(
                 f"Planning the job took longer than {self._settings.limits.plan_seconds:g} s (limits.plan_seconds).",

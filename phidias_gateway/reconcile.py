@@ -149,6 +149,7 @@ class Reconciler:
                 cause = "worker-lost"
             elif cause == "worker-failed" and not ran:
                 cause = "not-started"
+            cause = self._scheduler.refine(cause, await asyncio.to_thread(folder.end_of_log))
             problem = causes.problem(cause)
             if causes.CAUSES[cause].retry and (job.retries < RETRIES or job.step is Step.SUBMITTING):
                 await asyncio.to_thread(folder.revoke, job.attempt)

@@ -58,7 +58,8 @@ class Watcher:
                 busy = True
             pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds) if busy else _SWEEP_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), pause)
+                async with asyncio.timeout(pause):  # not wait_for: until Python 3.12 it could swallow a cancellation
+                    await self._awake.wait()
             self._awake.clear()
 
     async def _turn(self) -> bool:

@@ -98,6 +98,9 @@ class LocalScheduler:
     async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
         return {}
 
+    def refine(self, cause: str, log: str) -> str:
+        return cause
+
     async def cancel(self, names: Sequence[str]) -> None:
         self._queue = deque(task for task in self._queue if task.name not in names)
         runs = [self._runs[name] for name in names if name in self._runs]

@@ -79,6 +79,9 @@ class Scheduler(Protocol):
     async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
         """What its accounting keeps about tasks that a survey no longer shows; may be empty."""
 
+    def refine(self, cause: str, log: str) -> str:
+        """The cause of a task's end, if the end of its log tells more than the scheduler's state did."""
+
     async def cancel(self, names: Sequence[str]) -> None:
         """End these tasks and all their processes. Unknown names are no error. Raises SchedulerUnavailable."""
 

@@ -35,6 +35,7 @@ _DOUBT = re.compile(
     r"timed ?out|contact|connect|socket|communicat|transmi|receiv|message|temporarily|zero bytes|standby|protocol",
     re.IGNORECASE,
 )
+_OUTGROWN = re.compile(r"^slurmstepd[^:]*: error: .*(exceeded (job |step )?memory limit|oom.kill)", re.I | re.M)
 
 
 class SlurmScheduler:
@@ -96,6 +97,10 @@ class SlurmScheduler:
         except (SchedulerUnavailable, OSError):
             return {}
         return {}
+
+    def refine(self, cause: str, log: str) -> str:
+        """Without control groups, a job that outgrew its memory is just FAILED; slurmstepd says more in its log."""
+        return "out-of-memory" if cause in ("worker-failed", "cancelled-by-site") and _OUTGROWN.search(log) else cause
 
     async def cancel(self, names: Sequence[str]) -> None:
         for name in names:
@@ -192,7 +197,8 @@ async def _call(command: list[str], env: Mapping[str, str], seconds: float) -> t
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdin=null, stdout=pipe, stderr=pipe, env=dict(env))
     try:
-        out, err = await asyncio.wait_for(process.communicate(), seconds)
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
     except (TimeoutError, asyncio.CancelledError):
         if process.returncode is None:
             process.kill()

@@ -282,7 +282,10 @@ def test_a_lost_node_gets_the_job_a_second_attempt(own_slurm: SlurmCluster, tmp_
             own_slurm.signal(node, signal.SIGKILL)
             claim = JobFolder(tmp_path / "jobs" / job.id).claim(1)
             assert claim is not None
-            os.killpg(os.getsid(claim.pid or 0), signal.SIGKILL)
+            assert claim.pid is not None
+            step = int(Path(f"/proc/{claim.pid}/stat").read_text().rpartition(")")[2].split()[1])
+            for pid in (step, claim.pid):  # all of the node's own goes with it
+                os.kill(pid, signal.SIGKILL)
             job = await ended(jobs, job, 100)
             assert (job.status, job.attempt, job.retries) == (Status.SUCCESSFUL, 2, 1)
             assert jobs.result_file(job, "data").read_bytes() == b"data"
