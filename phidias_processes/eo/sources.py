@@ -1,4 +1,7 @@
-"""Opening the images of scenes: guarded, with GDAL's network options, and with errors that name the scene."""
+"""Opening the images of scenes: guarded, with GDAL's network options, and with errors that name the scene.
+
+Only GeoTIFF and JPEG 2000, formats of one file: others (VRT and its like) could make GDAL open any file the job may read.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,6 @@ from phidias_gateway.references import Site
 from phidias_processes.eo.bands import Band
 from phidias_processes.eo.guarded_http import GuardedReader, Unreadable, is_web, without_query
 
-# Formats of one file; others (VRT and its like) could make GDAL open any file the job may read.
-DRIVERS = ("GTiff", "COG", "JP2OpenJPEG")
 GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
@@ -116,12 +117,17 @@ class Sources:
 
 
 def _open(place: str, level: str) -> DatasetReader:
-    if not is_web(place):
-        if not Path(place).is_file():
-            raise RasterioIOError("the file is not in the archive")
-        options = {"driver": DRIVERS}
-        return rasterio.open(place, **options, **({"OVERVIEW_LEVEL": level} if level else {}))
-    return rasterio.open(f"/vsicurl/{place}", driver=DRIVERS, **({"OVERVIEW_LEVEL": level} if level else {}))
+    if not is_web(place) and not Path(place).is_file():
+        raise RasterioIOError("the file is not in the archive")
+    path = f"/vsicurl/{place}" if is_web(place) else place
+    options = {"OVERVIEW_LEVEL": level} if level else {}
+    try:
+        return rasterio.open(path, driver="GTiff", **options)
+    except RasterioIOError as error:
+        try:
+            return rasterio.open(path, driver="JP2OpenJPEG", **options)
+        except RasterioIOError:
+            raise error from None
 
 
 def _reason(error: Exception, place: str) -> str:
