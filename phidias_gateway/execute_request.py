@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import from_json, to_json
 
 from phidias_gateway.errors import InvalidRequest
@@ -26,6 +26,16 @@ class ExecuteRequest(BaseModel):
     """None: all outputs. An entry may hold `transmissionMode` ("value" or "reference")"""
     response: Literal["raw", "document"] | None = None
     """None: the client did not say"""
+
+    @field_validator("outputs")
+    @classmethod
+    def _modes_are_known(
+        cls, outputs: Mapping[str, Mapping[str, Any]] | None
+    ) -> Mapping[str, Mapping[str, Any]] | None:
+        for name, output in (outputs or {}).items():
+            if output.get("transmissionMode", "value") not in ("value", "reference"):
+                raise ValueError(f"the transmissionMode of {name[:40]!r} is neither 'value' nor 'reference'")
+        return outputs
 
     @classmethod
     def parse(cls, body: bytes) -> ExecuteRequest:

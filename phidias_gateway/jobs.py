@@ -166,6 +166,13 @@ class Jobs:
             raise NoSuchJob(f"You have no job {job_id[:40]!r}.", remedy="It may have expired; see /jobs for yours.")
         return job
 
+    def find(self, job_id: str) -> Job:
+        """The job, whoever owns it: only for a caller who holds a signed link to a file of it. Raises NoSuchJob."""
+        job = self._store.get(job_id)
+        if job is None:
+            raise NoSuchJob(f"There is no job {job_id[:40]!r}.", remedy="It may have expired; run it again.")
+        return job
+
     async def changed(self, owner: str, job_id: str, version: int, timeout: float) -> Job:
         """The job as soon as its version is not `version`, or after `timeout` seconds."""
         return await self._wait(owner, job_id, timeout, lambda job: job.version != version)

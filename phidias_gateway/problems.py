@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from phidias_gateway.errors import PhidiasError
@@ -36,6 +37,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PhidiasError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -63,6 +65,11 @@ async def _http(request: Request, error: Exception) -> Problem:
     title = "The method is not allowed here" if error.status_code == 405 else str(error.detail)
     problem = {"type": "about:blank", "title": title, "status": error.status_code, "detail": f"{error.detail}."}
     return respond(problem, error.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Problem:
+    """The client went away while it was sending: nobody reads this, and it is no fault of ours."""
+    return respond({"type": "about:blank", "title": "The client went away", "status": 400})
 
 
 async def _unforeseen(request: Request, error: Exception) -> Problem:

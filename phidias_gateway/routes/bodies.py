@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from fastapi import Request
 
 from phidias_gateway.http_errors import NotJson, TooLarge
 
 MB = 1_000_000
+LINGER_MB = 16
+LINGER_SECONDS = 10
 
 
 async def json_body(request: Request, *, limit_mb: float) -> bytes:
@@ -23,15 +27,29 @@ async def json_body(request: Request, *, limit_mb: float) -> bytes:
 
 async def bounded(request: Request, *, limit_mb: float) -> AsyncIterator[bytes]:
     """The body, piece by piece. Raises TooLarge as soon as it is known, from the announced length if there is one."""
+    stream = request.stream()
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_mb * MB:
+        await _linger(stream)
         raise _too_large(limit_mb)
     received = 0
-    async for chunk in request.stream():
+    async for chunk in stream:
         received += len(chunk)
         if received > limit_mb * MB:
+            await _linger(stream)
             raise _too_large(limit_mb)
         yield chunk
+
+
+async def _linger(stream: AsyncIterator[bytes]) -> None:
+    """Read on for a moment: a client that is still sending would see a broken connection instead of the answer."""
+    beyond = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for chunk in stream:
+                beyond += len(chunk)
+                if beyond > LINGER_MB * MB:
+                    return
 
 
 def _too_large(limit_mb: float) -> TooLarge:

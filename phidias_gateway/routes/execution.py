@@ -100,7 +100,7 @@ async def _result(job: Job, asked: ExecuteRequest, outputs: int, base: str, here
     """The results at once. One output asked for comes raw, several as a document, unless `response` says otherwise."""
     if job.status is Status.DISMISSED:
         raise ResultNotReady("The job was dismissed while you waited.", remedy="Run it again.")
-    wanted = outputs if asked.outputs is None else len(asked.outputs)
+    wanted = len(asked.outputs) if asked.outputs else outputs
     response = await outcome_response(job, base, here, default="raw" if wanted == 1 else "document")
     response.headers.append("Link", f'<{base}/jobs/{job.id}>; rel="monitor"')
     return response

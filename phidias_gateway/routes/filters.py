@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from phidias_gateway.http_errors import BadParameter
 from phidias_gateway.job import Status
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SECONDS = re.compile(r".*T\d{2}:\d{2}:\d{2}(?:\.(\d{1,6}))?(?:Z|[+-]\d{2}:\d{2})?")
 
 
 def words(values: Sequence[str] | None) -> list[str]:
@@ -41,7 +41,8 @@ def kinds(values: Sequence[str] | None) -> None:
 def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
     """Both ends of a `datetime` parameter (OGC API - Common): an instant, or an interval with '..' for an open side.
 
-    A date means its whole day; a time without a zone is in UTC. Raises BadParameter.
+    An end means all that it is precise to: a date its whole day, a time the whole of its last digit. A time without a
+    zone is in UTC. Raises BadParameter.
     """
     if not value:
         return None, None
@@ -58,8 +59,8 @@ def _instant(text: str, *, last: bool) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        if _DATE.fullmatch(text) and last:
-            moment += timedelta(days=1, microseconds=-1)
+        if last:
+            moment += _precision(text) - timedelta(microseconds=1)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise BadParameter(
@@ -67,3 +68,10 @@ def _instant(text: str, *, last: bool) -> datetime | None:
             remedy="Write 2026-05-01, 2026-05-01T12:00:00Z, or an interval such as 2026-05-01/..",
             input="datetime",
         ) from None
+
+
+def _precision(text: str) -> timedelta:
+    time = _SECONDS.fullmatch(text)
+    if time is None:
+        return timedelta(minutes=1) if "T" in text else timedelta(days=1)
+    return timedelta(microseconds=10 ** (6 - len(time[1] or "")))
