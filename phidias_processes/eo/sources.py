@@ -1,6 +1,7 @@
 """Opening the images of scenes: guarded, with GDAL's network options, and with errors that name the scene.
 
-Only GeoTIFF and JPEG 2000, formats of one file: others (VRT and its like) could make GDAL open any file the job may read.
+Only GeoTIFF and JPEG 2000, formats of one file: others (VRT and its like) could make GDAL open any file that the job
+may read.
 """
 
 from __future__ import annotations

@@ -49,14 +49,15 @@ class TileReader:
     def block(self, tile: Tile) -> Block | None:
         """The tile with its halo, or None if no scene touches it. Raises SourceUnreadable."""
         halo = self._halo
-        grid = self._plan.grid.crop(tile.column - halo, tile.row - halo, tile.width + 2 * halo, tile.height + 2 * halo)
+        part = Tile(tile.column - halo, tile.row - halo, tile.width + 2 * halo, tile.height + 2 * halo)
+        grid = self._plan.grid.crop(part.column, part.row, part.width, part.height)
         here = box(*grid.bounds)
         touching = [
             scene for scene, place in zip(self._plan.scenes, self._boxes, strict=True) if place.intersects(here)
         ]
         if not touching:
             return None
-        reads = [(scene, self._start(scene, grid)) for scene in touching]
+        reads = [(scene, self._start(scene, part)) for scene in touching]
         days = tuple(sorted({scene.day for scene in touching}))
         bands = {
             name: np.full((len(days), grid.height, grid.width), np.nan, dtype="float32") for name in self._plan.bands
@@ -74,19 +75,19 @@ class TileReader:
                 _join(bands[name][day], stored, valid, band)
         return Block(grid, days, bands)
 
-    def _start(self, scene: Scene, grid: Grid) -> Reads:
+    def _start(self, scene: Scene, part: Tile) -> Reads:
         masked = self._mask_clouds and scene.classification is not None
         return Reads(
-            self._pool.submit(self._read, scene, scene.classification, grid) if masked else None,
-            tuple(self._pool.submit(self._read, scene, band, grid) for band in scene.bands),
+            self._pool.submit(self._read, scene, scene.classification, part) if masked else None,
+            tuple(self._pool.submit(self._read, scene, band, part) for band in scene.bands),
         )
 
-    def _read(self, scene: Scene, band: Band, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, scene: Scene, band: Band, part: Tile) -> tuple[np.ndarray, np.ndarray]:
         categorical = band.categorical or band is scene.classification
         return self._sources.read(
             scene.id,
             band,
-            lambda open_at: read_onto(open_at, band.index, band.nodata, grid, categorical=categorical),
+            lambda open_at: read_onto(open_at, band.index, band.nodata, self._plan.grid, part, categorical=categorical),
         )
 
 
