@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -103,6 +104,7 @@ class Qgis:
         }
         # The wrapper `qgis_process` passes a flag that Debian's QGIS does not know.
         self.program = "qgis_process.bin"
+        shutil.rmtree(BUILD / "profile", ignore_errors=True)
         self._lines("plugins", "enable", "phidias_qgis")
 
     def run(self, tool: str, **parameters: object) -> dict[str, Any]:
@@ -111,7 +113,7 @@ class Qgis:
         given = [f"--{name}={value}" for name, value in parameters.items()]
         print(f"    {self.program} run {tool} {' '.join(given)}", flush=True)
         job = ""
-        for line in self._lines("run", tool, "--", *given, show=True):
+        for line in self._lines("run", tool, *given, show=True):
             if line.startswith("JOB:"):
                 job = line.partition(":")[2].strip()
         return {"job": job, "seconds": round(time.monotonic() - began, 1)}

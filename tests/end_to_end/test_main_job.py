@@ -59,7 +59,6 @@ def test_a_qgis_tool_gives_the_index_of_the_source_scene(
     run = qgis(
         "run",
         "phidias:spectralindex",
-        "--",
         f"--AREA={west},{east},{south},{north} [EPSG:4326]",
         "--SCENES=demo",
         "--INDEX=NDVI",
