@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Raster, Scenes
 from phidias_gateway.outputs import Quicklook, StacItem, Vector
 from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
+from phidias_gateway.references import Site
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from phidias_processes.eo.scenes import Scene
+
+APPLICATION = "LargeScaleMeanShift"
+MAX_PIXELS = 60_000_000
+REFLECTANCE_SCALE = 10_000.0
+"""Scenes are segmented in 1/10000 of reflectance, so that the range radius has its usual size"""
+TILE = 1000
+"""Side in pixels of what OTB segments at once; it adds a margin to it that depends on the spatial radius"""
+STAGES = (("Smoothing step", 20.0), ("Tile shifting", 45.0), ("Small regions pruning", 60.0), ("Final clean-up", 75.0))
+
+log = logging.getLogger(__name__)
+from phidias_gateway.references import Site
+
+if TYPE_CHECKING:
+    from phidias_processes.eo.image import LocalImage
+
+REFLECTANCE = 10_000.0
+"""Scenes are segmented in 1/10000 of reflectance, the usual numbers of Sentinel-2"""
+OTB_TILE = 1000
+"""Side of the tiles that the toolbox works on, in pixels"""
 
 
 class SegmentationInputs(ProcessInputs):
@@ -71,5 +99,110 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
     Inputs = SegmentationInputs
     Outputs = SegmentationOutputs
 
+    def plan(self, inputs: SegmentationInputs, site: Site) -> Mapping[str, Any]:
+        if inputs.raster is not None:
+            if inputs.scenes is not None:
+                raise InputError("raster", "Both scenes and a raster are given.", remedy="Give one of them.")
+            site.locate(inputs.raster.href, input="raster")
+            return {}
+        if inputs.scenes is None:
+            raise InputError("scenes", "Neither scenes nor a raster are given.", remedy="Give one of them.")
+        if inputs.area is None:
+            raise InputError("area", "Scenes need an area.", remedy="Draw an area, or choose a layer of polygons.")
+        from phidias_processes.eo.plan import plan_scenes
+
+        return plan_scenes(inputs.scenes, inputs.area, inputs.bands, site, resources=self.resources).to_json()
+
+    def plan(self, inputs: SegmentationInputs, site: Site) -> Mapping[str, Any]:
+        from phidias_processes.eo.composite import grid_of_raster
+        from phidias_processes.eo.plan import plan_scenes
+
+        if inputs.raster is None:
+            scenes, area = _scenes_and_area(inputs)
+            plan = plan_scenes(scenes, area, inputs.bands, site, resources=self.resources)
+            _check_size(plan.grid.width, plan.grid.height)
+            return plan.to_json()
+        if inputs.scenes is not None:
+            raise InputError("raster", "Scenes and a raster are given.", remedy="Give one of the two.")
+        grid, bands = grid_of_raster(inputs.raster.href, inputs.area, site)
+        _check_size(grid.width, grid.height)
+        return {"grid": grid.to_json(), "bands": bands}
+
     def run(self, inputs: SegmentationInputs, workspace: Workspace) -> SegmentationOutputs:
-        raise NotImplementedError
+        from phidias_processes.eo.composite import median_of_scenes, valid_pixels, window_of_raster
+        from phidias_processes.eo.engine import nothing_left
+        from phidias_processes.eo.grid import Grid
+        from phidias_processes.eo.item import Result, write_item
+        from phidias_processes.eo.otb import otb_version
+        from phidias_processes.eo.plan import Plan
+        from phidias_processes.eo.quicklook import write_quicklook
+        from phidias_processes.eo.segments import summarize, write_segments
+
+        version = otb_version(APPLICATION)
+        image = workspace.scratch / "image.tif"
+        grid, bands = Grid.from_json(workspace.plan["grid"]), workspace.plan["bands"]
+        scenes: Sequence[Scene] = ()
+        if inputs.raster is None:
+            plan, (_, area) = Plan.from_json(workspace.plan), _scenes_and_area(inputs)
+            scenes = plan.scenes
+            median_of_scenes(plan, area, REFLECTANCE_SCALE, image, workspace)
+        else:
+            window_of_raster(inputs.raster.href, grid, bands, inputs.area, image, workspace)
+        valid = valid_pixels(image)
+        if not valid.any():
+            raise nothing_left()
+        labels = _label(image, inputs, workspace)
+        workspace.report(85, "drawing polygons")
+        segments = summarize(image, labels, valid)
+        log.info("%d segments of %.0f pixels on average", len(segments.labels), segments.pixels.mean())
+        target = workspace.results / "segments.fgb"
+        write_segments(target, segments, bands, labels, valid, grid)
+        workspace.report(96, "describing the result")
+        quicklook = write_quicklook(image, workspace.results / "quicklook.png", labels)
+        software = [("Orfeo ToolBox", version)]
+        result = Result(self, inputs, workspace.job_id, grid, scenes, vectors=[target], software=software)
+        item = write_item(result, workspace.results / "item.json", quicklook)
+        return SegmentationOutputs(
+            segments=Vector(file=target.name), item=StacItem(file=item.name), quicklook=Quicklook(file=quicklook.name)
+        )
+
+
+def _label(image: Path, inputs: SegmentationInputs, workspace: Workspace) -> np.ndarray:
+    """The label of each pixel's segment, (rows, columns)."""
+    import rasterio
+
+    from phidias_processes.eo.cog import disk_errors
+    from phidias_processes.eo.otb import run_otb
+
+    target = workspace.scratch / "labels.tif"
+    arguments = ["-in", str(image), "-mode", "raster", "-mode.raster.out", str(target), "uint32"]
+    arguments += ["-spatialr", str(inputs.spatial_radius), "-ranger", repr(inputs.range_radius)]
+    arguments += ["-minsize", str(inputs.min_size), "-tilesizex", str(TILE), "-tilesizey", str(TILE)]
+    with disk_errors(workspace.scratch):
+        run_otb(
+            APPLICATION,
+            arguments,
+            folder=workspace.scratch,
+            resources=workspace.resources,
+            report=workspace.report,
+            stages=STAGES,
+        )
+        with rasterio.open(target) as dataset:
+            return dataset.read(1)
+
+
+def _scenes_and_area(inputs: SegmentationInputs) -> tuple[Scenes, AreaOfInterest]:
+    if inputs.scenes is None:
+        raise InputError("scenes", "Neither scenes nor a raster are given.", remedy="Give one of the two.")
+    if inputs.area is None:
+        raise InputError("area", "Scenes need an area.", remedy="Draw the area to segment.")
+    return inputs.scenes, inputs.area
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            "area",
+            f"The image would have {width} x {height} pixels; {MAX_PIXELS // 1_000_000} million is the most.",
+            remedy="Choose a smaller area.",
+        )

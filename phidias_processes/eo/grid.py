@@ -58,6 +58,15 @@ class Grid:
         x, y = self.x + column * self.dx, self.y - row * self.dy
         return Grid(self.crs, x, y, self.dx, self.dy, width, height)
 
+    def around(self, west: float, south: float, east: float, north: float) -> Grid:
+        """The smallest grid of the same pixels, going on where need be, that covers a box."""
+        left, top = math.floor((west - self.x) / self.dx + _EPSILON), math.floor((self.y - north) / self.dy + _EPSILON)
+        right, bottom = (
+            math.ceil((east - self.x) / self.dx - _EPSILON),
+            math.ceil((self.y - south) / self.dy - _EPSILON),
+        )
+        return self.crop(left, top, max(right - left, 1), max(bottom - top, 1))
+
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
         return dict(vars(self))
@@ -118,10 +127,7 @@ def output_grid(
     wanted = shapely.intersection(area, shapely.union_all(list(footprints)))
     if wanted.is_empty or not wanted.area:
         raise InputError("area", "The area and the scenes do not overlap.", remedy="Choose an area within the scenes.")
-    west, south, east, north = project(wanted, crs).bounds
-    first, last = math.floor((west - x0) / dx + _EPSILON), math.ceil((east - x0) / dx - _EPSILON)
-    top, bottom = math.floor((y0 - north) / dy + _EPSILON), math.ceil((y0 - south) / dy - _EPSILON)
-    grid = Grid(crs, x0 + first * dx, y0 - top * dy, dx, dy, max(last - first, 1), max(bottom - top, 1))
+    grid = Grid(crs, x0, y0, dx, dy, 1, 1).around(*project(wanted, crs).bounds)
     if grid.width * grid.height > MAX_PIXELS:
         raise InputError(
             "area",

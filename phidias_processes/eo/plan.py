@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 from shapely.geometry import shape
 
 from phidias_gateway.errors import InputError, SourceUnreadable
@@ -116,10 +116,10 @@ def _native_grid(scene: Scene, band: Band, site: Site) -> Grid:
     if grid is None:
         sources = Sources(site)
         try:
-            grid = sources.read(scene.id, band, lambda open_at: _grid_of_file(open_at("")))
-        except (SourceUnreadable, RasterioError) as error:
+            grid = sources.read(scene.id, band, lambda open_at: grid_of_file(open_at("")))
+        except SourceUnreadable as error:
             raise InputError(
-                "scenes", str(error), remedy="Leave this scene out, or choose another catalogue."
+                "scenes", error.detail, remedy="Leave this scene out, or choose another catalogue."
             ) from None
         finally:
             sources.close()
@@ -132,7 +132,8 @@ def _native_grid(scene: Scene, band: Band, site: Site) -> Grid:
     return grid
 
 
-def _grid_of_file(dataset: Any) -> Grid | None:
+def grid_of_file(dataset: DatasetReader) -> Grid | None:
+    """The pixel grid of an open image, or None if it is not georeferenced or not north up."""
     code = dataset.crs.to_epsg() if dataset.crs else None
     crs = f"EPSG:{code}" if code else dataset.crs.to_wkt() if dataset.crs else ""
     return native_grid(crs, dataset.transform[:6], dataset.shape)

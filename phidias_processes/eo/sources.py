@@ -49,8 +49,8 @@ def gdal() -> rasterio.Env:
 class Sources:
     """The images of a job. Opened files are kept for the next tile; each is used by one thread at a time."""
 
-    def __init__(self, site: Site) -> None:
-        self._reader = GuardedReader(lambda href: site.locate(href, input="scenes"))
+    def __init__(self, site: Site, input: str = "scenes") -> None:
+        self._reader = GuardedReader(lambda href: site.locate(href, input=input))
         self._places: dict[str, str] = {}
         self._idle: OrderedDict[tuple[str, str], list[DatasetReader]] = OrderedDict()
         self._lock = Lock()
@@ -58,7 +58,7 @@ class Sources:
     def read(self, scene: str, band: Band, work: Callable[[Callable[[str], DatasetReader]], Result]) -> Result:
         """What `work` makes of the image. It is given a function that opens it at an overview level ('' for none).
 
-        Tries again when the network fails. Raises SourceUnreadable, which names scene, asset and address.
+        `scene` is the identifier of its scene; empty for a raster that is none. Tries again when the network fails. Raises SourceUnreadable, which names scene, asset and address.
         """
         for attempt in range(1, ATTEMPTS + 1):
             place = self._place(scene, band)
@@ -138,8 +138,11 @@ def _reason(error: Exception, place: str) -> str:
 
 
 def _unreadable(scene: str, band: Band, reason: str) -> SourceUnreadable:
+    what = f"asset {band.asset!r} of the scene {scene}" if scene else "raster"
     return SourceUnreadable(
-        f"The asset {band.asset!r} of the scene {scene} cannot be read at {without_query(band.href)}: {reason}.",
+        f"The {what} cannot be read at {without_query(band.href)}: {reason}.",
         remedy="Try again later; if it stays so, leave this scene out (by the period or the identifiers) or tell the "
-        "catalogue's keeper.",
+        "catalogue's keeper."
+        if scene
+        else "Check that the address gives a GeoTIFF, and try again.",
     )

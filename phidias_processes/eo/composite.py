@@ -1,0 +1,148 @@
+"""One image in one file, for programs that read files: the median of scenes, or a window of a raster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+from shapely.geometry import box, shape
+
+from phidias_gateway.errors import InputError, SourceUnreadable
+from phidias_gateway.inputs import AreaOfInterest
+from phidias_gateway.process import Workspace
+from phidias_gateway.references import Site
+from phidias_processes.eo.bands import Band
+from phidias_processes.eo.cog import disk_errors
+from phidias_processes.eo.engine import READERS_PER_CPU, each_tile, log_plan
+from phidias_processes.eo.grid import Grid, Tile, project, tiles
+from phidias_processes.eo.plan import Plan, grid_of_file
+from phidias_processes.eo.reading import read_onto
+from phidias_processes.eo.reducers import median
+from phidias_processes.eo.sources import Sources, gdal
+from phidias_processes.eo.tile_reader import TileReader, inside
+
+MISSING = -1e9
+"""Stored where there is no data: far from every value, for programs that know no nodata"""
+STRIP = 1024
+
+log = logging.getLogger(__name__)
+
+
+def median_of_scenes(plan: Plan, area: AreaOfInterest, scale: float, target: Path, workspace: Workspace) -> None:
+    """The median of the scenes' dates without clouds, times `scale`: float32, MISSING where there is none."""
+    log_plan(plan)
+    polygon = project(shape(area.geometry()), plan.grid.crs)
+
+    def make(tile: Tile) -> np.ndarray | None:
+        block = reader.block(tile)
+        if block is None:
+            return None
+        image = np.stack([median(block.bands[name]) for name in plan.bands]) * np.float32(scale)
+        return _filled(image, inside(polygon, plan.grid, tile))
+
+    cpus = workspace.resources.cpus
+    with (
+        gdal(),
+        closing(Sources(workspace.site)) as sources,
+        ThreadPoolExecutor(READERS_PER_CPU * cpus) as pool,
+        _writing(target, plan.grid, plan.bands) as write,
+    ):
+        reader = TileReader(plan, sources, pool, mask_clouds=True, halo=0)
+        for tile, image in each_tile(plan.tiles, make, cpus, lambda done, text="": workspace.report(done / 5, text)):
+            if image is not None:
+                write(tile, image)
+
+
+def grid_of_raster(href: str, area: AreaOfInterest | None, site: Site) -> tuple[Grid, list[str]]:
+    """The part of a raster's own grid that lies in the area, and the names of its bands. Raises InputError."""
+    try:
+        with closing(Sources(site, input="raster")) as sources:
+            whole, names = sources.read("", Band("", href), lambda open_at: _header(open_at("")))
+    except SourceUnreadable as error:
+        raise InputError("raster", error.detail, remedy="Give a GeoTIFF that can be read.") from None
+    if whole is None:
+        raise InputError(
+            "raster",
+            "The raster is not georeferenced, or not north up.",
+            remedy="Give it a reference system, or warp it to one (gdalwarp).",
+        )
+    if area is None:
+        return whole, names
+    part = shapely.intersection(project(shape(area.geometry()), whole.crs), box(*whole.bounds))
+    if part.is_empty or not part.area:
+        raise InputError("area", "The area lies outside the raster.", remedy="Choose an area on the raster, or none.")
+    west, south, east, north = part.bounds
+    return whole.around(west, south, east, north), names
+
+
+def window_of_raster(
+    href: str, grid: Grid, bands: Sequence[str], area: AreaOfInterest | None, target: Path, workspace: Workspace
+) -> None:
+    """All bands of a raster on a part of its own grid, in its stored numbers: float32, MISSING where there is none."""
+    polygon = project(shape(area.geometry()), grid.crs) if area else box(*grid.bounds)
+    with (
+        gdal(),
+        closing(Sources(workspace.site, input="raster")) as sources,
+        _writing(target, grid, bands) as write,
+    ):
+        strips = list(tiles(grid, STRIP, polygon))
+        for done, tile in enumerate(strips):
+            read = [_read(sources, href, index, grid, tile) for index in range(1, len(bands) + 1)]
+            image = np.stack([np.where(valid, stored, np.nan).astype("float32") for stored, valid in read])
+            write(tile, _filled(image, inside(polygon, grid, tile) if area else None))
+            workspace.report(18 * (done + 1) / len(strips), "reading the raster")
+
+
+def _read(sources: Sources, href: str, index: int, grid: Grid, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+    return sources.read(
+        "", Band("", href), lambda open_at: read_onto(open_at, index, None, grid, tile, categorical=False)
+    )
+
+
+def _header(dataset: DatasetReader) -> tuple[Grid | None, list[str]]:
+    names = [name or f"band_{index}" for index, name in enumerate(dataset.descriptions, 1)]
+    names = names if len(set(names)) == len(names) else [f"band_{index}" for index in dataset.indexes]
+    return grid_of_file(dataset), names
+
+
+def _filled(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Where one band is missing, all are: a pixel is compared over all bands."""
+    missing = np.isnan(image).any(axis=0)
+    if mask is not None:
+        missing |= ~mask
+    image[:, missing] = MISSING
+    return image
+
+
+@contextmanager
+def _writing(target: Path, grid: Grid, bands: Sequence[str]) -> Iterator[Any]:
+    profile: dict[str, Any] = {"driver": "GTiff", "count": len(bands), "dtype": "float32", "nodata": MISSING}
+    profile |= {"width": grid.width, "height": grid.height, "crs": grid.crs, "transform": grid.affine}
+    profile |= {"tiled": True, "blockxsize": 256, "blockysize": 256, "bigtiff": "IF_SAFER", "sparse_ok": False}
+    with disk_errors(target.parent):
+        dataset = rasterio.open(target, "w", **profile)
+
+    def write(tile: Tile, image: np.ndarray) -> None:
+        with disk_errors(target.parent):
+            dataset.write(image, window=Window(tile.column, tile.row, tile.width, tile.height))
+
+    yield write
+    with disk_errors(target.parent):
+        for index, name in enumerate(bands, 1):
+            dataset.set_band_description(index, name)
+        dataset.close()
+
+
+def valid_pixels(image: Path) -> np.ndarray:
+    """Where an image written here has data: (rows, columns)."""
+    with rasterio.open(image) as dataset:
+        return dataset.read(1) != np.float32(MISSING)
