@@ -96,6 +96,7 @@ class Qgis:
         self.environment = {
             **os.environ,
             "QT_QPA_PLATFORM": "offscreen",
+            "XDG_RUNTIME_DIR": str(BUILD),
             "QGIS_CUSTOM_CONFIG_PATH": str(BUILD / "profile"),
             "QGIS_PLUGINPATH": str(plugins),
             "PHIDIAS_URL": connection["url"],
@@ -130,7 +131,7 @@ class Qgis:
         with process:
             for line in process.stdout or ():
                 lines.append(line.rstrip())
-                if show and line.strip() and "\t" not in line:
+                if show and line.strip() and "\t" not in line and "Deprecat" not in line:
                     print(f"    | {line.rstrip()}", flush=True)
         if process.returncode:
             raise SystemExit("\n".join(["QGIS ended with an error:", *lines]))
@@ -151,6 +152,7 @@ def draw(client: Gateway, job: str, catalogue: Path) -> dict[str, int]:
     }
     drawn = subprocess.run(
         ["/usr/bin/python3", ROOT / "tools" / "render_map.py"],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(BUILD)},
         input=json.dumps(order),
         stdout=subprocess.PIPE,
         text=True,

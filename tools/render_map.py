@@ -26,11 +26,13 @@ from qgis.core import (
     QgsLayoutItemScaleBar,
     QgsLayoutPoint,
     QgsLayoutSize,
+    QgsMapLayerLegendUtils,
     QgsProject,
     QgsRasterLayer,
     QgsRasterShader,
     QgsRectangle,
     QgsSingleBandPseudoColorRenderer,
+    QgsUnitTypes,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor, QFont
@@ -47,9 +49,9 @@ def main() -> None:
     application.initQgis()
     try:
         colour = opened(QgsRasterLayer(order["true_colour"], "Sentinel-2 true colour"))
-        segments = opened(QgsVectorLayer(order["segments"], "Segments", "ogr"))
+        segments = opened(QgsVectorLayer(order["segments"], "Segments (outlines)", "ogr"))
         segments.renderer().setSymbol(
-            QgsFillSymbol.createSimple({"style": "no", "outline_color": "#ffffff", "outline_width": "0.12"})
+            QgsFillSymbol.createSimple({"style": "no", "outline_color": "#ffffff", "outline_width": "0.06"})
         )
         gdal.NetworkStatsReset()
         index = opened(QgsRasterLayer("/vsicurl/" + order["index"], order["index_name"], "gdal"))
@@ -95,29 +97,44 @@ def draw(order, colour, index, segments) -> None:
     page = QgsLayoutItemMap(layout)
     page.attemptMove(QgsLayoutPoint(5, 16))
     page.attemptResize(QgsLayoutSize(178, 149))
-    extent = QgsRectangle(index.extent())
-    extent.scale(1.35)
     page.setLayers([segments, index, colour])
-    page.zoomToExtent(extent)
     page.setFrameEnabled(True)
     layout.addLayoutItem(page)
+    # Zooming keeps the shape of an extent that is there already.
+    page.setExtent(colour.extent())
+    page.attemptResize(QgsLayoutSize(178, 149))
+    extent = QgsRectangle(index.extent())
+    extent.scale(1.12)
+    page.zoomToExtent(extent)
 
     label(layout, order["title"], 5, 4, 230, 16, bold=True)
     label(layout, order["credit"], 187, 135, 49, 8)
 
     legend = QgsLayoutItemLegend(layout)
     legend.setLinkedMap(page)
+    legend.setAutoUpdateModel(False)
+    tree = legend.model().rootGroup()
+    tree.removeLayer(colour)
+    node = tree.findLayer(index)
+    QgsMapLayerLegendUtils.setLegendNodeOrder(node, [1])  # without the line that names the band
+    legend.model().refreshLayerLegend(node)
     legend.attemptMove(QgsLayoutPoint(185, 15))
     layout.addLayoutItem(legend)
 
     scale = QgsLayoutItemScaleBar(layout)
     scale.setLinkedMap(page)
-    scale.applyDefaultSize()
+    scale.setNumberOfSegments(1)
+    scale.setNumberOfSegmentsLeft(0)
+    scale.setUnits(QgsUnitTypes.DistanceKilometers)
+    scale.setMapUnitsPerScaleBarUnit(1)
+    scale.setUnitLabel("km")
+    scale.setUnitsPerSegment(2)
     scale.attemptMove(QgsLayoutPoint(187, 120))
     layout.addLayoutItem(scale)
 
     settings = QgsLayoutExporter.ImageExportSettings()
     settings.dpi = 150
+    settings.exportMetadata = False
     result = QgsLayoutExporter(layout).exportToImage(order["picture"], settings)
     if result != QgsLayoutExporter.Success:
         raise SystemExit(f"QGIS could not write {order['picture']}.")
