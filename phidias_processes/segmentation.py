@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,15 +29,6 @@ TILE = 1000
 STAGES = (("Smoothing step", 20.0), ("Tile shifting", 45.0), ("Small regions pruning", 60.0), ("Final clean-up", 75.0))
 
 log = logging.getLogger(__name__)
-from phidias_gateway.references import Site
-
-if TYPE_CHECKING:
-    from phidias_processes.eo.image import LocalImage
-
-REFLECTANCE = 10_000.0
-"""Scenes are segmented in 1/10000 of reflectance, the usual numbers of Sentinel-2"""
-OTB_TILE = 1000
-"""Side of the tiles that the toolbox works on, in pixels"""
 
 
 class SegmentationInputs(ProcessInputs):
@@ -98,20 +90,6 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
     environment = "otb"
     Inputs = SegmentationInputs
     Outputs = SegmentationOutputs
-
-    def plan(self, inputs: SegmentationInputs, site: Site) -> Mapping[str, Any]:
-        if inputs.raster is not None:
-            if inputs.scenes is not None:
-                raise InputError("raster", "Both scenes and a raster are given.", remedy="Give one of them.")
-            site.locate(inputs.raster.href, input="raster")
-            return {}
-        if inputs.scenes is None:
-            raise InputError("scenes", "Neither scenes nor a raster are given.", remedy="Give one of them.")
-        if inputs.area is None:
-            raise InputError("area", "Scenes need an area.", remedy="Draw an area, or choose a layer of polygons.")
-        from phidias_processes.eo.plan import plan_scenes
-
-        return plan_scenes(inputs.scenes, inputs.area, inputs.bands, site, resources=self.resources).to_json()
 
     def plan(self, inputs: SegmentationInputs, site: Site) -> Mapping[str, Any]:
         from phidias_processes.eo.composite import grid_of_raster

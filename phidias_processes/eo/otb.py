@@ -41,19 +41,20 @@ def run_otb(
     command = [_program(application), *arguments, "-progress", "true"]
     environment = {
         **os.environ,
+        "GDAL_CACHEMAX": "256",  # its default is a share of the machine's memory, not of the job's
         "OTB_MAX_RAM_HINT": str(round(resources.memory_gb * 1024 * RAM_SHARE)),
         "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(resources.cpus),
     }
     fatal = ""
     waiting = list(stages)
-    with subprocess.Popen(  # noqa: S603  a list of arguments, no shell
+    with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
     ) as process:
         for line in _lines(process.stdout):
             if _PROGRESS.match(line):
                 continue
             stamped = _STAMP.match(line)
-            text = stamped["text"] if stamped else line
+            text = (stamped["text"] if stamped else line).replace(f"{folder}/", "")
             if stamped and stamped["level"] == "FATAL":
                 fatal = text
             if not text.lstrip(": ").startswith(_CHATTER):
@@ -66,9 +67,7 @@ def run_otb(
 
 def otb_version(application: str) -> str:
     """The version of an installed application, such as 8.1.1. Raises ProcessFailed if it is not there."""
-    told = subprocess.run(  # noqa: S603
-        [_program(application), "-help"], capture_output=True, text=True, timeout=60, check=False
-    )
+    told = subprocess.run([_program(application), "-help"], capture_output=True, text=True, timeout=60, check=False)
     found = re.search(r"version (\d[\d.]*)", told.stdout + told.stderr)
     return found[1].rstrip(".") if found else "unknown"
 
@@ -78,8 +77,8 @@ def _program(application: str) -> str:
     if program is None:
         raise ProcessFailed(
             f"Orfeo ToolBox is not installed where the job runs: there is no otbcli_{application}.",
-            remedy="On Debian and Ubuntu: apt install otb-bin. On a cluster: let the environment 'otb' of the gateway's "
-            "settings load its module.",
+            remedy="On Debian and Ubuntu: apt install otb-bin. On a cluster: let the environment 'otb' of the "
+            "gateway's settings load its module.",
         )
     return program
 

@@ -31,7 +31,10 @@ class Segments:
 
 
 def summarize(image: Path, labels: np.ndarray, valid: np.ndarray) -> Segments:
-    """Statistics of the segments that lie, for the most part, where there is data; labels and valid: (rows, columns)."""
+    """Statistics of the segments that lie for the most part where there is data.
+
+    `labels` and `valid` are as large as the image: (rows, columns).
+    """
     count = int(labels.max()) + 1
     flat = labels.ravel()
     known = np.bincount(flat, weights=valid.ravel(), minlength=count).astype("int64")

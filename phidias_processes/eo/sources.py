@@ -58,7 +58,8 @@ class Sources:
     def read(self, scene: str, band: Band, work: Callable[[Callable[[str], DatasetReader]], Result]) -> Result:
         """What `work` makes of the image. It is given a function that opens it at an overview level ('' for none).
 
-        `scene` is the identifier of its scene; empty for a raster that is none. Tries again when the network fails. Raises SourceUnreadable, which names scene, asset and address.
+        `scene` is the identifier of its scene; empty for a raster that is none. Tries again when the network fails.
+        Raises SourceUnreadable, which names scene, asset and address.
         """
         for attempt in range(1, ATTEMPTS + 1):
             place = self._place(scene, band)
