@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from osgeo import gdal
-from qgis.core import QgsProcessingContext, QgsProcessingUtils, QgsProject
+from qgis.core import QgsMapLayer, QgsProcessingContext, QgsProcessingUtils, QgsProject, QgsRasterLayer, QgsVectorLayer
+
+from backend_client import GatewayError
+from phidias_qgis.i18n import tr
 
 STREAMED = "/vsicurl/"
-RASTER = QgsProcessingUtils.LayerHint.Raster
-VECTOR = QgsProcessingUtils.LayerHint.Vector
 
 
-def streamed(href: str) -> str:
-    """The path that GDAL, and so QGIS and the tools of `gdal:`, open to read the file behind a link piece by piece."""
+class NotStreamed(GatewayError):
+    """A result is there but cannot be read piece by piece."""
+
+
+def stream(href: str, name: str, context: QgsProcessingContext, *, raster: bool) -> QgsMapLayer:
+    """Open the file behind a link as a layer, which the context then holds for the next algorithm.
+
+    To be called on the algorithm's thread. Raises NotStreamed.
+    """
     _look_for_no_side_files(href)
-    return STREAMED + href
+    layer = QgsRasterLayer(STREAMED + href, name, "gdal") if raster else QgsVectorLayer(STREAMED + href, name, "ogr")
+    if not layer.isValid():
+        raise NotStreamed(
+            tr("The result '{}' is ready, but cannot be streamed from the gateway.").format(name),
+            remedy=tr("Give a file name for it, so that it is downloaded."),
+        )
+    context.temporaryLayerStore().addMapLayer(layer)
+    return layer
 
 
 def load(
-    path: str,
-    name: str,
-    output: str,
-    hint: QgsProcessingUtils.LayerHint,
-    project: QgsProject,
-    context: QgsProcessingContext,
+    layer: str, name: str, output: str, project: QgsProject, context: QgsProcessingContext, *, raster: bool
 ) -> None:
-    """Have the layer at `path` added to `project` when the algorithm has ended; may be called on any thread."""
-    details = QgsProcessingContext.LayerDetails(name, project, output, hint)
-    context.addLayerToLoadOnCompletion(path, details)
+    """Have a layer, by its id or path, added to `project` when the algorithm has ended."""
+    hint = QgsProcessingUtils.LayerHint.Raster if raster else QgsProcessingUtils.LayerHint.Vector
+    context.addLayerToLoadOnCompletion(layer, QgsProcessingContext.LayerDetails(name, project, output, hint))
 
 
 def _look_for_no_side_files(href: str) -> None:
     """Result files are complete in themselves: spare the dozen requests for .aux.xml, .ovr and their like.
 
-    Set for this gateway's files alone, since files on disk may well have such companions.
+    Set for the files of this job alone, since files on disk may well have such companions.
     """
     if hasattr(gdal, "SetPathSpecificOption"):
         folder = href.partition("?")[0].rpartition("/")[0]

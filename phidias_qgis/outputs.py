@@ -6,34 +6,30 @@ Layers stay on the gateway and are streamed, unless the person gives a path to k
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputBoolean,
     QgsProcessingOutputDefinition,
-    QgsProcessingOutputLayerDefinition,
     QgsProcessingOutputMultipleLayers,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFolderDestination,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
-    QgsProcessingUtils,
-    QgsProject,
-    QgsProperty,
 )
 
 from backend_client import Result
 from phidias_qgis import layers
+from phidias_qgis.destination import Destination
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import described, flatten, parameter_name
 
@@ -61,44 +57,13 @@ class Output:
 
     @property
     def folder_name(self) -> str:
-        """The parameter of an output that is several files."""
+        """The parameter that says where an output of several files is wanted."""
         return f"{self.name}_FOLDER"
 
-
-@dataclass(frozen=True)
-class Destination:
-    """Where an output is wanted: at a path, or nowhere in particular; and the project to add it to, if any."""
-
-    path: Path | None = None
-    project: QgsProject | None = None
-    name: str = ""
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> Destination:
-        """Read a destination parameter, without having QGIS make a temporary file of it."""
-        value, project, title = parameters.get(name), None, ""
-        if isinstance(value, QgsProcessingOutputLayerDefinition):
-            value, project, title = value.sink, value.destinationProject, value.destinationName
-        if isinstance(value, QgsProperty):
-            value = value.valueAsString(context.expressionContext(), "")[0]
-        text = str(value or "").strip()
-        if text in ("", QgsProcessing.TEMPORARY_OUTPUT) or text.startswith("memory:"):
-            return cls(None, project, title)
-        path = Path(text).expanduser().absolute()
-        # What a model hands from step to step is given a path there.
-        if Path(QgsProcessingUtils.tempFolder()) in path.parents:
-            return cls(None, project, title)
-        return cls(path, project, title)
-
-    def obstacle(self, *, folder: bool = False) -> str:
-        """Why nothing can be written there, empty if it can."""
-        if self.path is None:
-            return ""
-        place = self.path if folder else self.path.parent
-        place = next(parent for parent in (place, *place.parents) if parent.exists())
-        if not place.is_dir() or not os.access(place, os.W_OK):
-            return tr("'{}' cannot be written. Choose another place.").format(self.path)
-        return ""
+    @property
+    def load_name(self) -> str:
+        """The parameter that says whether an output of several files is wanted on the map."""
+        return f"{self.name}_LOAD"
 
 
 @dataclass(frozen=True)
@@ -108,7 +73,7 @@ class Delivery:
     parameters: Mapping[str, Any]
     context: QgsProcessingContext
     feedback: QgsProcessingFeedback
-    names: Callable[[Output], str]
+    name_of: Callable[[Output], str]
     """Name of the layer of an output"""
 
 
@@ -140,51 +105,58 @@ def _type(*names: str) -> Callable[[Output], bool]:
     return lambda output: output.schema.get("type") in names
 
 
-def _layer(hint: Any) -> Callable[[Output, Result, Delivery], Any]:
+def _layer(*, raster: bool) -> Callable[[Output, Result, Delivery], Any]:
     def deliver(output: Output, result: Result, delivery: Delivery) -> str:
         destination = Destination.of(delivery.parameters, output.name, delivery.context)
+        name = destination.name or delivery.name_of(output)
         if destination.path:
             destination.path.parent.mkdir(parents=True, exist_ok=True)
             delivery.feedback.pushInfo(tr("Downloading {}").format(destination.path))
             result.download(
                 destination.path, progress=_progress(delivery.feedback), cancelled=delivery.feedback.isCanceled
             )
-        path = str(destination.path) if destination.path else layers.streamed(result.href)
+            layer = str(destination.path)
+        else:
+            layer = layers.stream(result.href, name, delivery.context, raster=raster).id()
         if destination.project is not None:
-            name = destination.name or delivery.names(output)
-            layers.load(path, name, output.name, hint, destination.project, delivery.context)
-        return path
+            layers.load(layer, name, output.name, destination.project, delivery.context, raster=raster)
+        return layer
 
     return deliver
 
 
 def _deliver_several(output: Output, result: Result, delivery: Delivery) -> list[str]:
     destination = Destination.of(delivery.parameters, output.folder_name, delivery.context)
-    if not destination.path:
-        return [layers.streamed(link.href) for link in result.links]
-    delivery.feedback.pushInfo(tr("Downloading to {}").format(destination.path))
-    destination.path.mkdir(parents=True, exist_ok=True)
-    paths = result.download_all(
-        destination.path, progress=_progress(delivery.feedback), cancelled=delivery.feedback.isCanceled
-    )
-    return [str(path) for path in paths]
+    names = [unquote(urlsplit(link.href).path).rpartition("/")[2].rpartition(".")[0] for link in result.links]
+    if destination.path:
+        delivery.feedback.pushInfo(tr("Downloading to {}").format(destination.path))
+        destination.path.mkdir(parents=True, exist_ok=True)
+        files = result.download_all(
+            destination.path, progress=_progress(delivery.feedback), cancelled=delivery.feedback.isCanceled
+        )
+        found = [str(path) for path in files]
+    else:
+        # By their source, which a script can still open when this context, and the layers in it, are gone.
+        found = [
+            layers.stream(link.href, name, delivery.context, raster=True).source()
+            for link, name in zip(result.links, names)
+        ]
+    project = delivery.context.project()
+    if project is not None and delivery.parameters.get(output.load_name):
+        for layer, name in zip(found, names):
+            layers.load(layer, name, output.name, project, delivery.context, raster=True)
+    return found
 
 
-def _deliver_address(output: Output, result: Result, delivery: Delivery) -> str:
+def _deliver_text(output: Output, result: Result, delivery: Delivery) -> str:
     # The address without its signature: results are written to QGIS's history and logs.
-    return str(result.links[0]) if result.links else _as_text(result.value)
+    if result.links:
+        return ", ".join(str(link) for link in result.links)
+    return result.value if isinstance(result.value, str) else json.dumps(result.value)
 
 
 def _deliver_value(output: Output, result: Result, delivery: Delivery) -> Any:
     return result.value
-
-
-def _deliver_text(output: Output, result: Result, delivery: Delivery) -> str:
-    return str(result.links[0]) if result.links else _as_text(result.value)
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _progress(feedback: QgsProcessingFeedback) -> Callable[[int, int | None], None]:
@@ -200,13 +172,13 @@ KINDS = (
         "raster",
         lambda output: _media(output.schema) == "image/tiff",
         lambda output: QgsProcessingParameterRasterDestination(output.name, output.title, optional=True),
-        _layer(layers.RASTER),
+        _layer(raster=True),
     ),
     Kind(
         "vector",
         _is_vector,
         lambda output: QgsProcessingParameterVectorDestination(output.name, output.title, optional=True),
-        _layer(layers.VECTOR),
+        _layer(raster=False),
     ),
     Kind(
         "rasters",
@@ -218,7 +190,7 @@ KINDS = (
         "file",
         lambda output: bool(_media(output.schema)),
         lambda output: QgsProcessingOutputString(output.name, tr("{} (address)").format(output.title)),
-        _deliver_address,
+        _deliver_text,
     ),
     Kind(
         "number",
@@ -260,6 +232,8 @@ def add_to(algorithm: QgsProcessingAlgorithm, output: Output) -> None:
         )
         place = tr("Left empty, the layers are streamed from the gateway; with a folder they are downloaded there.")
         algorithm.addParameter(described(folder, f"{output.help} {place}".strip()))
+        load = QgsProcessingParameterBoolean(output.load_name, tr("Add the layers to the map"), True)
+        algorithm.addParameter(load)
 
 
 def obstacles(outputs: list[Output], parameters: Mapping[str, Any], context: QgsProcessingContext) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -73,6 +74,15 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
     running = start(tmp_path_factory.mktemp("gateway"), {})
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_memory(qgis_app: Any) -> None:
+    """Nothing is known of a gateway, and none is configured, in pytest-qgis's profile, which outlives a run."""
+    from qgis.core import QgsApplication, QgsSettings
+
+    shutil.rmtree(Path(QgsApplication.qgisSettingsDirPath()) / "phidias", ignore_errors=True)
+    QgsSettings().remove("phidias")
 
 
 @pytest.fixture

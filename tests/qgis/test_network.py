@@ -1,0 +1,157 @@
+"""`requests` through QGIS's network, against a real server of this machine."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from qgis.core import QgsApplication, QgsAuthMethodConfig, QgsFeedback
+
+from backend_client import Gateway, GatewayUnreachable
+from phidias_qgis import network
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Tells what it received; /problem, /packed and /slow do as they are named."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.path == "/slow":
+            self.server.asked.set()
+            self.server.released.wait(30)
+        status, headers = 200, {"Content-Type": "application/json", "X-Method": self.command}
+        told = {"method": self.command, "headers": dict(self.headers), "length": len(body), "sum": sum(body)}
+        content = json.dumps(told).encode()
+        if self.path == "/problem":
+            status, content = 404, b'{"detail": "It is not here."}'
+        if self.path == "/packed":
+            headers["Content-Encoding"] = "gzip"
+            content = gzip.compress(b'{"unpacked": true}')
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.asked, served.released = threading.Event(), threading.Event()
+    served.url = f"http://127.0.0.1:{served.server_port}"
+    thread = threading.Thread(target=served.serve_forever, args=(0.02,))
+    thread.start()
+    yield served
+    served.released.set()
+    served.shutdown()
+    served.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_every_method_goes_out_with_its_body(server: Any, method: str) -> None:
+    data = b"abc" if method in ("POST", "PUT") else None
+    answer = network.session(server.url).request(method, server.url, data=data, headers={"X-Mine": "1"})
+    told = answer.json()
+    assert (told["method"], told["length"]) == (method, 3 if data else 0)
+    assert told["headers"]["X-Mine"] == "1"
+    assert answer.headers["x-method"] == method
+
+
+def test_head_has_headers_and_no_body(server: Any) -> None:
+    answer = network.session(server.url).head(server.url)
+    assert (answer.status_code, answer.headers["X-Method"], answer.content) == (200, "HEAD", b"")
+
+
+def test_a_refusal_is_an_answer_with_its_body(server: Any) -> None:
+    answer = network.session(server.url).get(server.url + "/problem")
+    assert (answer.status_code, answer.reason, answer.json()["detail"]) == (404, "Not Found", "It is not here.")
+
+
+def test_a_packed_answer_is_unpacked_once(server: Any) -> None:
+    assert network.session(server.url).get(server.url + "/packed").json() == {"unpacked": True}
+
+
+def test_a_file_is_sent_piece_by_piece(server: Any, tmp_path: Path) -> None:
+    class Body:
+        def __init__(self) -> None:
+            self.left, self.largest, self.len = 3_000_000, 0, 3_000_000
+
+        def read(self, size: int = -1) -> bytes:
+            self.largest = max(self.largest, size)
+            count = min(size, self.left) if size >= 0 else self.left
+            self.left -= count
+            return b"\x01" * count
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield self.read()
+
+    body = Body()
+    told = network.session(server.url).put(server.url, data=body).json()
+    assert (told["length"], told["sum"]) == (3_000_000, 3_000_000)
+    assert told["headers"]["Content-Length"] == "3000000"
+    assert body.largest < 1_000_000
+
+
+def test_a_cancel_is_heard_on_a_worker_thread(server: Any) -> None:
+    feedback = QgsFeedback()
+    heard: list[Any] = []
+
+    def ask() -> None:
+        try:
+            network.session(server.url, feedback=feedback).get(server.url + "/slow")
+        except requests.exceptions.RequestException as error:
+            heard.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert server.asked.wait(10)
+    feedback.cancel()
+    thread.join(10)
+    # The server is still holding its answer back.
+    assert not server.released.is_set()
+    assert [type(error) for error in heard] == [requests.exceptions.ConnectionError]
+
+
+def test_a_server_that_is_silent_is_given_up(server: Any) -> None:
+    with pytest.raises(requests.exceptions.Timeout):
+        network.session(server.url).get(server.url + "/slow", timeout=0.3)
+
+
+def test_nobody_at_the_address_is_known_from_a_lost_connection() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(GatewayUnreachable, match="cannot be reached") as unreachable:
+        Gateway(url, session=network.session(url)).landing()
+    assert not unreachable.value.maybe_received
+
+
+def test_credentials_of_qgis_go_to_the_gateway_alone(server: Any, qgis_app: Any) -> None:
+    manager = QgsApplication.authManager()
+    assert manager.setMasterPassword("of the test", verify=True)
+    config = QgsAuthMethodConfig("Basic")
+    config.setName("gateway")
+    config.setConfigMap({"username": "ada", "password": "secret"})
+    assert manager.storeAuthenticationConfig(config)
+    session = network.session(server.url, config.id())
+    assert session.get(server.url + "/").json()["headers"]["Authorization"].startswith("Basic ")
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    assert "Authorization" not in session.get(elsewhere + "/").json()["headers"]
