@@ -64,6 +64,7 @@ def download(
             fruitless = 0 if part.size > before else fruitless + 1
             never_there = isinstance(error, GatewayUnreachable) and not error.maybe_received and part.size == 0
             if never_there or fruitless >= ATTEMPTS:
+                part.discard_if_empty()
                 raise
             pause(failures.next(error.retry_after), cancelled)
         else:
@@ -82,7 +83,7 @@ class _Part:
         self._note = target.with_name(target.name + ".part.json")
         self.etag = self._noted_etag()
         if not self.etag:
-            self.reset()
+            self.discard()
 
     @property
     def size(self) -> int:
@@ -108,6 +109,10 @@ class _Part:
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
+
+    def discard_if_empty(self) -> None:
+        if not self.size:
+            self.discard()
 
     def _noted_etag(self) -> str:
         try:

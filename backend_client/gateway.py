@@ -247,7 +247,7 @@ class Gateway:
             return dict(self._answered[job_id][1])
         try:
             response = self._connection.request("GET", f"{_job_path(job_id)}/results")
-        except (GatewayUnreachable, NotAuthorized, NoSuchJob, ResultNotReady):
+        except (GatewayUnreachable, NotAuthorized, NoSuchJob):
             raise
         except GatewayError as error:
             raise self._why_no_results(job_id, error) from None
@@ -303,7 +303,7 @@ class Gateway:
         if job.status == "dismissed":
             return JobDismissed("The job was cancelled, so that it has no result.")
         if not job.ended:
-            return ResultNotReady(f"The job is {job.status}.")
+            return error if isinstance(error, ResultNotReady) else ResultNotReady(f"The job is {job.status}.")
         if job.status != "failed":
             return error
         problem = job.problem or {}

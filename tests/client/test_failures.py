@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,13 +204,14 @@ def test_a_redirected_submission_is_not_turned_into_a_get(server: Server, other:
     assert other.seen == []
 
 
-def test_no_secret_in_errors_and_texts(server: Server, free_port: int) -> None:
+def test_no_secret_in_errors_and_texts(server: Server, free_port: int, tmp_path: Path) -> None:
     gateway = Gateway(server.url, user="ada", token=WORD)
     link = f"http://127.0.0.1:{free_port}/a.tif?signature=hush"
     server.on("GET", "/jobs/7/results", Answer(body={"index": {"href": link, "type": "image/tiff"}}))
     result = gateway.results("7")["index"]
     with pytest.raises(GatewayUnreachable) as caught:
-        result.download("never.tif")
+        result.download(tmp_path / "never.tif")
+    assert list(tmp_path.iterdir()) == []
     told = "".join(traceback.format_exception(type(caught.value), caught.value, caught.value.__traceback__))
     for text in (told, repr(result), repr(result.links), str(result.links[0]), repr(gateway), repr(caught.value)):
         assert "hush" not in text

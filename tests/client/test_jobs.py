@@ -311,6 +311,16 @@ def test_results_that_are_not_there(server: Server, status: str, expected: type[
         Gateway(server.url).results("j1")
 
 
+def test_results_of_a_dismissed_job_that_the_gateway_calls_not_ready(server: Server) -> None:
+    problem = {"type": "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/result-not-ready"}
+    server.on("GET", "/jobs/j1/results", Answer(404, problem))
+    server.on("GET", "/jobs/j1", state(3, status="dismissed"), state(1, status="running"))
+    with pytest.raises(JobDismissed):
+        Gateway(server.url).results("j1")
+    with pytest.raises(ResultNotReady):
+        Gateway(server.url).results("j1")
+
+
 def test_results_of_a_job_that_is_not_there(server: Server) -> None:
     with pytest.raises(NoSuchJob):
         Gateway(server.url).results("nobody's")
