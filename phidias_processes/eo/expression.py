@@ -1,7 +1,8 @@
 """Formulas over bands, evaluated by walking their syntax tree: nothing but arithmetic can happen.
 
 Allowed: numbers, names of bands, + - * / **, comparisons, parentheses and the functions in FUNCTIONS. An exponent is a
-number. Length, depth and exponents are limited, so that a formula costs no more than its pixels.
+number, or a quotient of numbers. Length, depth and exponents are limited, so that a formula costs no more than its
+pixels.
 """
 
 from __future__ import annotations
@@ -155,6 +156,20 @@ class Expression:
 
 
 def _check_exponent(node: ast.expr) -> None:
-    number = node.operand if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY else node
-    if not (isinstance(number, ast.Constant) and type(number.value) in (int, float) and number.value <= MAX_EXPONENT):
+    try:
+        fits = abs(_number(node)) <= MAX_EXPONENT
+    except (TypeError, ArithmeticError):
+        fits = False
+    if not fits:
         raise ExpressionError(f"the exponent {ast.unparse(node)[:40]!r} is not a number up to {MAX_EXPONENT:g}")
+
+
+def _number(node: ast.expr) -> float:
+    """The value of arithmetic on numbers alone, such as 1/3. Raises TypeError for anything else."""
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
+        return float(_UNARY[type(node.op)](_number(node.operand)))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return _number(node.left) / _number(node.right)
+    raise TypeError

@@ -157,7 +157,9 @@ def project(geometry: BaseGeometry, crs: str) -> BaseGeometry:
             f"The area cannot be projected to {crs[:40]}.",
             remedy="Choose a reference system made for that place.",
         )
-    return shapely.make_valid(projected)
+    projected = shapely.make_valid(projected)
+    shapely.prepare(projected)
+    return projected
 
 
 def to_wgs84(grid: Grid) -> dict[str, Any]:
@@ -170,7 +172,6 @@ def to_wgs84(grid: Grid) -> dict[str, Any]:
 
 def tiles(grid: Grid, size: int, area: BaseGeometry) -> Iterator[Tile]:
     """The tiles of `size` pixels that the area touches, row by row; `area` is in the grid's reference system."""
-    shapely.prepare(area)
     for row in range(0, grid.height, size):
         for column in range(0, grid.width, size):
             tile = Tile(column, row, min(size, grid.width - column), min(size, grid.height - row))

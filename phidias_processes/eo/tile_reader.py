@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from rasterio.features import rasterize
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
@@ -24,6 +23,7 @@ from phidias_processes.eo.tile_process import Block
 # Classes of Sentinel-2's scene classification that show no clear surface: no data, saturated, cloud shadow, cloud of
 # medium and of high probability, cirrus (Sen2Cor).
 UNCLEAR = (0, 1, 3, 8, 9, 10)
+_SMALL_PIECE = 32  # pixels
 _MARGIN = 4  # pixels: footprints in catalogues are rounded
 
 
@@ -94,18 +94,44 @@ class TileReader:
 def inside(area: BaseGeometry, grid: Grid, tile: Tile) -> np.ndarray | None:
     """Which pixels of a tile have their centre in the area (rows, columns); None if all have.
 
-    The same for a pixel whatever the tile: where the outline passes, centres are compared one by one.
+    The same for a pixel whatever the tile: quarters that lie inside or outside as a whole are filled, down to small
+    pieces whose centres are compared one by one.
     """
-    part = grid.crop(tile.column, tile.row, tile.width, tile.height)
-    if shapely.contains_properly(area, box(*part.bounds)):
+    if shapely.contains_properly(area, _outline(grid, tile)):
         return None
-    size = {"out_shape": (tile.height, tile.width), "transform": part.affine, "dtype": "uint8"}
-    mask = rasterize([area], **size).astype(bool)
-    rows, columns = np.nonzero(rasterize([shapely.buffer(area.boundary, grid.dx / 100)], all_touched=True, **size))
-    x = grid.x + (tile.column + columns + 0.5) * grid.dx
-    y = grid.y - (tile.row + rows + 0.5) * grid.dy
-    mask[rows, columns] = shapely.intersects_xy(area, x, y)
+    mask = np.zeros((tile.height, tile.width), bool)
+    pieces = [tile]
+    while pieces:
+        piece = pieces.pop()
+        outline = _outline(grid, piece)
+        if not shapely.intersects(area, outline):
+            continue
+        rows, columns = (
+            np.arange(piece.row, piece.row + piece.height),
+            np.arange(piece.column, piece.column + piece.width),
+        )
+        here = np.ix_(rows - tile.row, columns - tile.column)
+        if shapely.contains_properly(area, outline):
+            mask[here] = True
+        elif max(piece.width, piece.height) <= _SMALL_PIECE:
+            x, y = grid.x + (columns + 0.5) * grid.dx, grid.y - (rows + 0.5) * grid.dy
+            mask[here] = shapely.intersects_xy(area, *np.meshgrid(x, y))
+        else:
+            pieces += _quarters(piece)
     return mask
+
+
+def _outline(grid: Grid, tile: Tile) -> BaseGeometry:
+    return box(*grid.crop(tile.column, tile.row, tile.width, tile.height).bounds)
+
+
+def _quarters(tile: Tile) -> list[Tile]:
+    width, height = (tile.width + 1) // 2, (tile.height + 1) // 2
+    return [
+        Tile(column, row, min(width, tile.column + tile.width - column), min(height, tile.row + tile.height - row))
+        for row in range(tile.row, tile.row + tile.height, height)
+        for column in range(tile.column, tile.column + tile.width, width)
+    ]
 
 
 def _join(target: np.ndarray, stored: np.ndarray, valid: np.ndarray, band: Band) -> None:
