@@ -14,8 +14,6 @@ from backend_client.stac import search
 
 from .conftest import Answer, Seen, Server
 
-pytest.importorskip("pystac_client", reason="pystac-client is optional")
-
 
 def item(name: str, day: str, clouds: float | None, west: float, collection: str = "s2") -> dict[str, Any]:
     box = [west, 43.0, west + 1, 44.0]
@@ -65,6 +63,7 @@ def static(server: Server) -> str:
 @pytest.fixture
 def api(server: Server) -> str:
     """A STAC API that knows no filter at all: it gives everything, two items a page."""
+    pytest.importorskip("pystac_client", reason="pystac-client is optional")
 
     def found(request: Seen) -> Answer:
         start = int(request.query.get("token", ["0"])[0]) if request.method == "GET" else 0
