@@ -157,9 +157,7 @@ def project(geometry: BaseGeometry, crs: str) -> BaseGeometry:
             f"The area cannot be projected to {crs[:40]}.",
             remedy="Choose a reference system made for that place.",
         )
-    projected = shapely.make_valid(projected)
-    shapely.prepare(projected)
-    return projected
+    return shapely.make_valid(projected)
 
 
 def to_wgs84(grid: Grid) -> dict[str, Any]:
@@ -172,12 +170,20 @@ def to_wgs84(grid: Grid) -> dict[str, Any]:
 
 def tiles(grid: Grid, size: int, area: BaseGeometry) -> Iterator[Tile]:
     """The tiles of `size` pixels that the area touches, row by row; `area` is in the grid's reference system."""
+    area = prepared_copy(area)
     for row in range(0, grid.height, size):
         for column in range(0, grid.width, size):
             tile = Tile(column, row, min(size, grid.width - column), min(size, grid.height - row))
             part = grid.crop(tile.column, tile.row, tile.width, tile.height)
             if shapely.intersects(area, box(*part.bounds)):
                 yield tile
+
+
+def prepared_copy(geometry: BaseGeometry) -> BaseGeometry:
+    """A copy that is quick to compare with. Its index is built while comparing, so no two threads may share it."""
+    copy = shapely.transform(geometry, lambda points: points)
+    shapely.prepare(copy)
+    return copy
 
 
 def _parse(crs: str) -> CRS:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from pystac_client import Client
+from pystac_client import ItemSearch
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
@@ -76,13 +76,13 @@ def open_catalogue(address: str, site: Site) -> Catalogue:
     if "items" in links and "item" not in links:
         raise InputError(
             INPUT,
-            f"{address} is one collection of a STAC API.",
+            f"{without_query(address)} is one collection of a STAC API.",
             remedy=f"Give the address of the API ({links.get('root', 'its landing page')}), and name the collection.",
         )
     if "stac_version" not in document or document.get("type") not in ("Catalog", "Collection"):
         raise InputError(
             INPUT,
-            f"There is no STAC catalogue at {address}.",
+            f"There is no STAC catalogue at {without_query(address)}.",
             remedy="Give the address of a STAC API or of a static catalogue's catalog.json.",
         )
     return _StaticCatalogue(address, reader, document)
@@ -141,37 +141,48 @@ class _Reader(StacApiIO):
 class _Api(Catalogue):
     def __init__(self, address: str, reader: _Reader, landing: Mapping[str, Any]) -> None:
         self.address = address
-        self._client = Client.from_dict(dict(landing), href=address)
-        self._client._stac_io = reader
-        methods = {link.get("method", "GET") for link in landing["links"] if link.get("rel") == "search"}
-        self._method = "POST" if "POST" in methods else "GET"
+        self._reader = reader
+        searches = [link for link in landing["links"] if link.get("rel") == "search"]
+        self._search = join(address, searches[0]["href"])
+        self._method = "POST" if "POST" in {link.get("method", "GET") for link in searches} else "GET"
+        data = [link["href"] for link in landing["links"] if link.get("rel") == "data"]
+        self._data = join(address, data[0]) if data else ""
 
     def items(self, search: Search) -> Iterator[FoundItem]:
-        try:
+        if search.collections and self._data:
+            known = [str(document.get("id")) for document in self._collections]
             for name in search.collections:
-                if self._client.get_collection(name) is None:
-                    raise _unknown_collection(name, [known.id for known in self._client.get_collections()])
-            found = self._client.search(
-                method=self._method,
-                collections=list(search.collections) or None,
-                ids=list(search.ids) or None,
-                intersects=search.area,
-                datetime=search.datetime,
-                max_items=search.most,
-                limit=100,
-            )
+                if name not in known:
+                    raise _unknown_collection(name, known)
+        found = ItemSearch(
+            self._search,
+            method=self._method,
+            stac_io=self._reader,
+            collections=list(search.collections) or None,
+            ids=list(search.ids) or None,
+            intersects=search.area,
+            datetime=search.datetime,
+            max_items=search.most,
+            limit=100,
+        )
+        try:
             for document in found.items_as_dicts():
                 own = next((link["href"] for link in document.get("links", []) if link.get("rel") == "self"), "")
-                yield FoundItem(join(self.address, own) if own else self.address, document)
-        except (APIError, NotImplementedError, KeyError, ValueError) as error:
-            raise _unreachable(self.address, error) from None
+                yield FoundItem(join(self.address, own), document)
+        except (APIError, KeyError, ValueError) as error:
+            raise _unreachable(self._search, error) from None
 
     def collection_boxes(self, names: Sequence[str]) -> list[list[float]]:
+        return _boxes([document for document in self._collections if not names or document.get("id") in names])
+
+    @cached_property
+    def _collections(self) -> list[Mapping[str, Any]]:
+        if not self._data:
+            return []
         try:
-            collections = [known for known in self._client.get_collections() if not names or known.id in names]
-            return [box for collection in collections for box in collection.extent.spatial.bboxes[:1]]
+            return [document for page in self._reader.get_pages(self._data) for document in page["collections"]]
         except (APIError, KeyError, ValueError) as error:
-            raise _unreachable(self.address, error) from None
+            raise _unreachable(self._data, error) from None
 
 
 class _StaticCatalogue(Catalogue):
@@ -198,8 +209,7 @@ class _StaticCatalogue(Catalogue):
         yield from (FoundItem(href, document) for href, document in self._read_all(hrefs))
 
     def collection_boxes(self, names: Sequence[str]) -> list[list[float]]:
-        chosen = [document for _, document in self._tree if not names or document.get("id") in names]
-        return [document["extent"]["spatial"]["bbox"][0] for document in chosen if "extent" in document]
+        return _boxes([document for _, document in self._tree if not names or document.get("id") in names])
 
     @cached_property
     def _tree(self) -> list[tuple[str, Mapping[str, Any]]]:
@@ -211,7 +221,11 @@ class _StaticCatalogue(Catalogue):
             hrefs = [href for href in dict.fromkeys(hrefs) if href not in seen]
             seen.update(hrefs)
             if len(seen) > MAX_DOCUMENTS:
-                raise InputError(INPUT, f"{self.address} has too many catalogues below it.", remedy="Give one of them.")
+                raise InputError(
+                    INPUT,
+                    f"{without_query(self.address)} has too many catalogues below it.",
+                    remedy="Give one of them.",
+                )
             level = list(self._read_all(hrefs))
             found += level
         return found
@@ -220,6 +234,10 @@ class _StaticCatalogue(Catalogue):
         with ThreadPoolExecutor(READERS) as pool:
             documents = pool.map(lambda href: read_document(self._reader, href), hrefs)
             yield from zip(hrefs, documents, strict=True)
+
+
+def _boxes(collections: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    return [document["extent"]["spatial"]["bbox"][0] for document in collections if "extent" in document]
 
 
 def _linked(address: str, document: Mapping[str, Any], relation: str) -> list[str]:

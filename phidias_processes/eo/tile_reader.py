@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from phidias_gateway.errors import InputError
 from phidias_processes.eo.bands import Band
-from phidias_processes.eo.grid import Grid, Tile, native_grid, project
+from phidias_processes.eo.grid import Grid, Tile, native_grid, prepared_copy, project
 from phidias_processes.eo.plan import Plan
 from phidias_processes.eo.reading import read_onto
 from phidias_processes.eo.scenes import Scene
@@ -97,6 +97,7 @@ def inside(area: BaseGeometry, grid: Grid, tile: Tile) -> np.ndarray | None:
     The same for a pixel whatever the tile: quarters that lie inside or outside as a whole are filled, down to small
     pieces whose centres are compared one by one.
     """
+    area = prepared_copy(area)
     if shapely.contains_properly(area, _outline(grid, tile)):
         return None
     mask = np.zeros((tile.height, tile.width), bool)
