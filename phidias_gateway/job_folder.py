@@ -83,6 +83,12 @@ class JobFolder:
         sync_folder(self.path)
         return True
 
+    def forbid(self, attempt: int) -> None:
+        """Keep the attempt from starting, and tell it to end if it has started. A missing folder forbids enough."""
+        with contextlib.suppress(FileNotFoundError):
+            self.revoke(attempt)
+            self.fence(attempt)
+
     def remove(self) -> None:
         """Delete the folder, if it is there."""
         shutil.rmtree(self.path, ignore_errors=True)

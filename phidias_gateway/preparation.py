@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -188,13 +187,12 @@ def _check_area(inputs: ProcessInputs, limit: float) -> None:
 
 def area_km2(area: AreaOfInterest) -> float:
     """Its surface in km2 on a sphere, by Lambert's cylindrical equal-area projection."""
+    import numpy as np
+    import shapely
     from shapely.geometry import shape
-    from shapely.ops import transform
 
-    def project(longitude: float, latitude: float, *_: float) -> tuple[float, float]:
-        return (
-            _EARTH_RADIUS_KM * math.radians(longitude),
-            _EARTH_RADIUS_KM * math.sin(math.radians(latitude)),
-        )
+    def project(degrees: Any) -> Any:
+        radians = np.radians(degrees)
+        return _EARTH_RADIUS_KM * np.column_stack([radians[:, 0], np.sin(radians[:, 1])])
 
-    return float(transform(project, shape(area.geometry())).area)
+    return float(shapely.transform(shape(area.geometry()), project).area)

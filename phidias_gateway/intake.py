@@ -1,0 +1,192 @@
+"""From an execute request to a recorded job: limits, preparation, and the durable record of what is intended."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ulid import ULID
+
+from phidias_gateway.errors import (
+    DiskFull,
+    InvalidRequest,
+    KeyReused,
+    LimitExceeded,
+    NoSuchProcess,
+    NoSuchResult,
+    PhidiasError,
+)
+from phidias_gateway.execute_request import ExecuteRequest
+from phidias_gateway.job import Job, Status, Step
+from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.preparation import Prepared, prepare
+from phidias_gateway.process import Process
+from phidias_gateway.registry import processes
+from phidias_gateway.results import Results
+from phidias_gateway.settings import Settings
+from phidias_gateway.store import Store
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_PLANNERS = 8
+
+
+class Intake:
+    """Takes requests in; it submits nothing."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._results = Results(settings.store.jobs)
+        self._planners = ThreadPoolExecutor(_PLANNERS, "plan")
+
+    def stop(self) -> None:
+        """Wait for no plan that is still being made."""
+        self._planners.shutdown(wait=False, cancel_futures=True)
+
+    async def take(
+        self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str
+    ) -> tuple[Job, bool]:
+        """The recorded job, and False if `key` had made it before. For the rest see `Jobs.submit`."""
+        process = processes().get(process_id)
+        if process is None:
+            raise NoSuchProcess(
+                f"This gateway has no process {process_id[:100]!r}.", remedy="See /processes for those it has."
+            )
+        if key is not None and not _KEY.fullmatch(key):
+            raise InvalidRequest(
+                "The Idempotency-Key cannot be used.",
+                remedy="Send 1 to 200 printable ASCII characters, such as a UUID.",
+            )
+        digest = request.digest(process_id)
+        known = await asyncio.to_thread(self._store.find_key, owner, key)
+        if known is not None:
+            return _same(known, digest), False
+        self._check_disk()
+        prepared = await self._prepare(owner, process, request, base_url)
+        return await asyncio.to_thread(self._record, owner, process, request, prepared, key, digest)
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self._settings.store.root).free / 1e9
+        if free < self._settings.limits.min_free_gb:
+            raise DiskFull(
+                f"{free:.1f} GB are free for jobs; this site keeps {self._settings.limits.min_free_gb:g} GB "
+                "(limits.min_free_gb).",
+                remedy="Delete jobs you no longer need, or ask the site's administrator for space.",
+            )
+
+    def _check_limits(self, owner: str) -> None:
+        limits = self._settings.limits
+        for status, name, limit in (
+            (Status.ACCEPTED, "queued_jobs_per_user", limits.queued_jobs_per_user),
+            (Status.RUNNING, "running_jobs_per_user", limits.running_jobs_per_user),
+        ):
+            count = self._store.count_open(owner, status)
+            if count >= limit:
+                raise LimitExceeded(
+                    f"You have {count} jobs that are {status}; this site allows {limit} (limits.{name}).",
+                    remedy="Wait until some have ended, or dismiss some.",
+                )
+
+    async def _prepare(
+        self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str
+    ) -> Prepared:
+        def own(href: str) -> Path | None:
+            return self._own_file(owner, base_url, href)
+
+        loop = asyncio.get_running_loop()
+        planning = loop.run_in_executor(self._planners, prepare, process, request, self._settings, own)
+        try:
+            async with asyncio.timeout(self._settings.limits.plan_seconds):
+                return await planning
+        except TimeoutError:
+            raise LimitExceeded(
+                f"Planning the job took longer than {self._settings.limits.plan_seconds:g} s (limits.plan_seconds).",
+                remedy="Ask for a smaller area or a shorter period, or try again when the catalogue answers faster.",
+            ) from None
+
+    def _own_file(self, owner: str, base_url: str, href: str) -> Path | None:
+        """See `preparation.OwnFiles`."""
+        if not href.startswith(base_url + "/"):
+            return None
+        path = unquote(urlsplit(href[len(base_url) :]).path)
+        if upload := re.fullmatch(r"/uploads/([0-9a-f]{64})", path):
+            if self._store.has_upload(owner, upload[1]):
+                return self._settings.store.uploads / upload[1]
+        elif result := re.fullmatch(r"/jobs/([0-9A-Z]{26})/results/([^/]+)", path):
+            job = self._store.get(result[1], owner)
+            if job is not None:
+                try:
+                    return self._results.path(job, result[2])
+                except NoSuchResult:
+                    raise LookupError(href) from None
+        raise LookupError(href)
+
+    def _record(
+        self,
+        owner: str,
+        process: Process[Any, Any],
+        request: ExecuteRequest,
+        prepared: Prepared,
+        key: str | None,
+        digest: str,
+    ) -> tuple[Job, bool]:
+        """Make the folder, then the record: what is recorded has all it needs to run."""
+        now = datetime.now(UTC)
+        job = Job(
+            id=str(ULID.from_datetime(now)),
+            owner=owner,
+            process_id=process.id,
+            process_version=process.version,
+            status=Status.ACCEPTED,
+            step=Step.RECORDED,
+            attempt=1,
+            retries=0,
+            version=1,
+            resources=process.resources,
+            environment=process.environment,
+            created=now,
+            updated=now,
+            message="Accepted",
+        )
+        folder = JobFolder(self._settings.store.jobs / job.id)
+        content = {
+            "job_id": job.id,
+            "process": process.id,
+            "version": process.version,
+            "inputs": prepared.inputs.model_dump(mode="json"),
+            "requested": {"outputs": request.outputs, "response": request.response},
+            "site": prepared.site.model_dump(mode="json"),
+            "resources": job.resources.model_dump(mode="json"),
+        }
+        try:
+            folder.create(content, prepared.plan)
+        except OSError as error:
+            raise DiskFull(
+                f"The job's folder cannot be written: {error.strerror}.",
+                remedy="Ask the site's administrator to look after the gateway's disk.",
+            ) from None
+        try:
+            known = self._store.record(job, key=key, digest=digest, check=lambda _: self._check_limits(owner))
+            created = known[0].id == job.id
+            if not created:
+                folder.remove()
+            return _same(known, digest), created
+        except PhidiasError:
+            folder.remove()
+            raise
+
+
+def _same(known: tuple[Job, str], digest: str) -> Job:
+    job, made_of = known
+    if made_of != digest:
+        raise KeyReused(
+            f"The Idempotency-Key was sent before, with another request, which made the job {job.id}.",
+            remedy="Send a new key with every new request.",
+        )
+    return job

@@ -1,0 +1,147 @@
+"""The store: what it keeps, what it refuses, and that its questions stay quick however many jobs there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ulid import ULID
+
+from phidias_gateway.job import Job, Status, Step
+from phidias_gateway.process import Resources
+from phidias_gateway.store import Change, Store
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def job(number: int = 0, **values: object) -> Job:
+    created = START + timedelta(minutes=number)
+    made = Job(
+        id=str(ULID.from_datetime(created)),
+        owner="ada",
+        process_id="echo",
+        process_version="1.0.0",
+        status=Status.ACCEPTED,
+        step=Step.RECORDED,
+        attempt=1,
+        retries=0,
+        version=1,
+        resources=Resources(memory_gb=1.5),
+        environment="default",
+        created=created,
+        updated=created,
+    )
+    return replace(made, **values)  # type: ignore[arg-type]
+
+
+def unchecked(_: Store) -> None: ...
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "store.sqlite3")
+    yield made
+    made.close()
+
+
+def test_a_job_comes_back_as_it_was_recorded(store: Store, tmp_path: Path) -> None:
+    made = job(problem={"type": "x", "status": 500}, expires=START, estimated_start=START, message="é")
+    store.record(made, key="k", digest="d", check=unchecked)
+    assert store.get(made.id) == made
+    assert store.get(made.id, "eve") is None
+    again = Store(tmp_path / "store.sqlite3")
+    assert again.find_key("ada", "k") == (made, "d")
+    again.close()
+
+
+def test_a_key_is_recorded_once(store: Store) -> None:
+    first, second = job(0), job(1)
+    assert store.record(first, key="k", digest="a", check=unchecked) == (first, "a")
+    assert store.record(second, key="k", digest="b", check=unchecked) == (first, "a")
+    assert store.get(second.id) is None
+    store.record(second, key=None, digest="b", check=unchecked)
+    store.record(job(2), key=None, digest="b", check=unchecked)
+
+
+def test_a_failing_check_records_nothing(store: Store) -> None:
+    def refuse(_: Store) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        store.record(job(), key="k", digest="d", check=refuse)
+    assert store.find_key("ada", "k") is None
+
+
+def test_a_change_decided_on_an_old_version_is_not_made(store: Store) -> None:
+    made, _ = store.record(job(), key=None, digest="d", check=unchecked)
+    (changed,) = store.update([Change(made, {"status": Status.RUNNING})])
+    assert (changed.status, changed.version) == (Status.RUNNING, 2)
+    assert changed.updated > made.updated
+    assert store.update([Change(made, {"status": Status.FAILED})]) == []
+    assert not store.delete(made)
+    assert store.get(made.id) == changed
+    assert store.delete(changed)
+
+
+def test_pages_hold_every_job_once_whatever_comes_in_meanwhile(store: Store) -> None:
+    made = [store.record(job(number), key=None, digest="d", check=unchecked)[0] for number in range(25)]
+    store.record(job(7, owner="eve"), key=None, digest="d", check=unchecked)
+    seen, after = [], None
+    while True:
+        page = store.page("ada", after=after, limit=10)
+        seen += page.jobs
+        if page.next is None:
+            break
+        after = page.next
+        store.record(job(100 + len(seen)), key=None, digest="d", check=unchecked)
+    assert seen == made[::-1]
+
+
+def test_filters(store: Store) -> None:
+    def run(minutes: float) -> dict[str, object]:
+        return {"started": START, "finished": START + timedelta(minutes=minutes), "step": Step.CLOSED}
+
+    short = job(1, status=Status.SUCCESSFUL, **run(1))
+    long = job(2, status=Status.FAILED, process_id="other", **run(60))
+    going = job(3, status=Status.RUNNING, step=Step.SUBMITTED, started=datetime.now(UTC) - timedelta(minutes=10))
+    waiting = job(4)
+    for each in (short, long, going, waiting):
+        store.record(each, key=None, digest="d", check=unchecked)
+    assert store.page("ada", statuses=[Status.FAILED, Status.RUNNING]).jobs == (going, long)
+    assert store.page("ada", processes=["other"]).jobs == (long,)
+    assert store.page("ada", since=long.created, until=going.created).jobs == (going, long)
+    assert store.page("ada", min_duration=120).jobs == (going, long)
+    assert store.page("ada", max_duration=120).jobs == (short,)
+    assert store.open_jobs() == [going, waiting]
+    assert store.count_open("ada", Status.RUNNING) == 1
+
+
+def test_every_question_of_the_daily_round_uses_an_index(store: Store) -> None:
+    """Reading 100,000 ended jobs to find the open ones would be felt twice a second."""
+    questions = []
+    connection = store._connection()
+    connection.set_trace_callback(questions.append)
+    store.open_jobs()
+    store.page("ada", after="7", limit=10)
+    store.page("ada", statuses=[Status.FAILED])
+    store.page("ada", processes=["echo"])
+    store.count_open("ada", Status.RUNNING)
+    store.expired(START)
+    store.find_key("ada", "k")
+    store.has_upload("ada", "0" * 64)
+    connection.set_trace_callback(None)
+    assert len(questions) == 8
+    for question in questions:
+        plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
+        assert "SCAN" not in plan.replace("SCAN job USING INDEX open_job", ""), (question, plan)
+        assert "TEMP B-TREE" not in plan or "status IN" in question, (question, plan)
+
+
+def test_an_upload_belongs_to_those_who_sent_it(store: Store) -> None:
+    store.add_upload("ada", "0" * 64, 7)
+    store.add_upload("ada", "0" * 64, 7)
+    assert store.has_upload("ada", "0" * 64)
+    assert not store.has_upload("eve", "0" * 64)
