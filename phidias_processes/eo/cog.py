@@ -29,7 +29,8 @@ MIN_FREE = 16 * 2**20
 
 
 def encode(values: np.ndarray, encoding: Encoding) -> np.ndarray:
-    """Values as stored numbers; those that are NaN become nodata, those out of range the type's limits."""
+    """Values as stored numbers. NaN becomes nodata; what is out of range, or would be taken for nodata, the nearest
+    number that is not."""
     dtype = np.dtype(encoding.dtype)
     missing = np.isnan(values)
     stored = values
@@ -37,13 +38,11 @@ def encode(values: np.ndarray, encoding: Encoding) -> np.ndarray:
         stored = (values - values.dtype.type(encoding.offset)) / values.dtype.type(encoding.scale)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        # float32 cannot hold the limits of 32-bit types: the nearest number inside them is taken.
-        low, high = (
-            int(np.nextafter(values.dtype.type(edge), 0)) if dtype.itemsize > 2 else edge
-            for edge in (limits.min, limits.max)
-        )
-        stored = np.where(missing, 0, np.clip(np.rint(stored), low, high))
-    stored = stored.astype(dtype)
+        stored = np.clip(np.rint(np.where(missing, 0, stored)), limits.min, limits.max).astype(dtype)
+        beside = encoding.nodata + 1 if encoding.nodata < limits.max else encoding.nodata - 1
+        stored[~missing & (stored == encoding.nodata)] = beside
+    else:
+        stored = stored.astype(dtype)
     stored[missing] = encoding.nodata
     return stored
 

@@ -64,6 +64,7 @@ def median_of_scenes(plan: Plan, area: AreaOfInterest, scale: float, target: Pat
 
 def grid_of_raster(href: str, area: AreaOfInterest | None, site: Site) -> tuple[Grid, list[str]]:
     """The part of a raster's own grid that lies in the area, and the names of its bands. Raises InputError."""
+    site.locate(href, input="raster")
     try:
         with closing(Sources(site, input="raster")) as sources:
             whole, names = sources.read("", Band("", href), lambda open_at: _header(open_at("")))

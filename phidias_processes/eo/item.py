@@ -24,10 +24,12 @@ from phidias_processes.eo.tile_process import Layer
 
 EXTENSIONS = (
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
     "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
 )
+
+
+RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
         start_datetime=min(times),
         end_datetime=max(times),
         properties=_properties(result, now),
-        stac_extensions=list(EXTENSIONS),
+        stac_extensions=[*EXTENSIONS, *([RASTER] if result.images else [])],
     )
     for image in result.images:
         item.add_asset(image.layer.name, _image_asset(image, result.grid))

@@ -19,7 +19,7 @@ import rasterio
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
-from phidias_gateway.errors import SourceUnreadable
+from phidias_gateway.errors import InputError, SourceUnreadable
 from phidias_gateway.references import Site
 from phidias_processes.eo.bands import Band
 from phidias_processes.eo.guarded_http import GuardedReader, Unreadable, is_web, without_query
@@ -69,9 +69,10 @@ class Sources:
                     return work(open_at)
             except RasterioError as error:
                 self._forget(opened)
-                if not is_web(place) or attempt == ATTEMPTS:
+                for_good = not is_web(place) or "not recognized" in str(error)
+                if for_good or attempt == ATTEMPTS:
                     raise _unreadable(scene, band, _reason(error, place)) from None
-                time.sleep(attempt)
+                time.sleep(attempt / 2)
         raise AssertionError
 
     @contextmanager
@@ -109,8 +110,8 @@ class Sources:
         if band.href not in self._places:
             try:
                 self._places[band.href] = self._reader.final_place(band.href)
-            except Unreadable as error:
-                raise _unreadable(scene, band, str(error)) from None
+            except (Unreadable, InputError) as error:
+                raise _unreadable(scene, band, str(error).rstrip(".")) from None
         return self._places[band.href]
 
     def _forget(self, opened: list[tuple[tuple[str, str], DatasetReader]]) -> None:

@@ -32,7 +32,7 @@ class SceneInputs(Protocol):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How values are stored: number = (value - offset) / scale, rounded for whole-number types."""
+    """How values are stored: number = (value - offset) / scale, rounded for whole-number types of up to 16 bits."""
 
     dtype: str = "float32"
     scale: float = 1.0

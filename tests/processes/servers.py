@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from shapely.geometry import shape
 
+PAGE = 3
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
@@ -93,12 +94,13 @@ class FileServer(Server):
 
 
 class ApiServer(Server):
-    """A STAC API over the items of static collections, two items a page; `methods` are those of its search."""
+    """A STAC API over the items of static collections, a few items a page; `methods` are those of its search."""
 
     def __init__(self, collections: Mapping[str, Path], methods: tuple[str, ...] = ("GET", "POST")) -> None:
         super().__init__()
         self._files = collections
         self._methods = methods
+        self._items = self._read_items()
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:
         parts = urlsplit(path)
@@ -142,20 +144,18 @@ class ApiServer(Server):
         return {**document, "links": [{"rel": "items", "href": f"{self.url}/collections/{name}/items"}]}
 
     def _search(self, method: str, query: dict[str, Any]) -> dict[str, Any]:
-        found = [item for item in self._items() if self._matches(item, query)]
+        found = [item for item in self._items if self._matches(item, query)]
         start = int(query.get("token", 0))
         links = []
-        if start + 2 < len(found):
-            following = {**query, "token": start + 2}
+        if start + PAGE < len(found):
+            following = {**query, "token": start + PAGE}
             if method == "POST":
                 links = [{"rel": "next", "href": f"{self.url}/search", "method": "POST", "body": following}]
             else:
-                from urllib.parse import urlencode
-
                 links = [{"rel": "next", "href": f"{self.url}/search?{urlencode(following)}", "method": "GET"}]
-        return {"type": "FeatureCollection", "features": found[start : start + 2], "links": links}
+        return {"type": "FeatureCollection", "features": found[start : start + PAGE], "links": links}
 
-    def _items(self) -> list[dict[str, Any]]:
+    def _read_items(self) -> list[dict[str, Any]]:
         items = []
         for name, folder in self._files.items():
             for file in sorted(folder.glob("*/*.json")):
