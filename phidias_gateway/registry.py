@@ -48,5 +48,6 @@ def _classes(target: Any) -> Iterator[type[Process[Any, Any]]]:
 
 def _defined_in(module: ModuleType) -> Iterator[type[Process[Any, Any]]]:
     for _, kind in inspect.getmembers(module, inspect.isclass):
-        if not inspect.isabstract(kind) and issubclass(kind, Process) and kind.__module__ == module.__name__:
+        own = kind.__module__ == module.__name__ and not inspect.isabstract(kind)
+        if own and issubclass(kind, Process):
             yield kind
