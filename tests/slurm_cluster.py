@@ -84,7 +84,7 @@ class SlurmCluster:
         """Start the cluster and wait until both nodes are idle."""
         ports = _free_ports(1 + len(NODES))
         nodes = "\n".join(
-            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=4000"
+            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=5000"
             for name, port in zip(NODES, ports[1:], strict=True)
         )
         (folder / "state").mkdir(parents=True)

@@ -49,25 +49,29 @@ class RunningGateway:
 StartGateway = Callable[..., RunningGateway]
 
 
+def start_gateway_at(root: Path, archive: Path, **variables: str) -> RunningGateway:
+    """Start a personal gateway with the demo's archive; `variables` are more of its environment."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PHIDIAS_", "SLURM"))}
+    archives = [{"name": "demo", "prefix": "https://demo.phidias.invalid/", "path": str(archive)}]
+    environment |= {
+        "PHIDIAS_STORE__ROOT": str(root),
+        "PHIDIAS_SCHEDULER__KIND": "local",
+        "PHIDIAS_ARCHIVES": json.dumps(archives),
+        **variables,
+    }
+    up = subprocess.run([COMMAND, "up"], env=environment, capture_output=True, text=True, timeout=60)
+    assert up.returncode == 0, up.stderr
+    line = json.loads(up.stdout)
+    return RunningGateway(line["url"], line["user"], line["token"], root, environment)
+
+
 @pytest.fixture
 def start_gateway(tmp_path: Path, demo_archive: Path) -> Iterator[StartGateway]:
-    """Start a personal gateway with the demo's archive; keyword arguments are further environment variables."""
+    """Start personal gateways, stopped at the end of the test."""
     started: list[RunningGateway] = []
 
     def start(**variables: str) -> RunningGateway:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PHIDIAS_", "SLURM"))}
-        archives = [{"name": "demo", "prefix": "https://demo.phidias.invalid/", "path": str(demo_archive)}]
-        root = tmp_path / f"gateway-{len(started)}"
-        environment |= {
-            "PHIDIAS_STORE__ROOT": str(root),
-            "PHIDIAS_SCHEDULER__KIND": "local",
-            "PHIDIAS_ARCHIVES": json.dumps(archives),
-            **variables,
-        }
-        up = subprocess.run([COMMAND, "up"], env=environment, capture_output=True, text=True, timeout=60)
-        assert up.returncode == 0, up.stderr
-        line = json.loads(up.stdout)
-        gateway = RunningGateway(line["url"], line["user"], line["token"], root, environment)
+        gateway = start_gateway_at(tmp_path / f"gateway-{len(started)}", demo_archive, **variables)
         started.append(gateway)
         return gateway
 
@@ -99,12 +103,16 @@ def qgis_process(tmp_path: Path) -> Callable[[RunningGateway], QgisProcess]:
     if not QGIS_PROCESS.exists():
         pytest.skip("QGIS is not installed: run `make setup`")
 
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+
     def point(gateway: RunningGateway) -> QgisProcess:
         environment = {
             **os.environ,
             "QT_QPA_PLATFORM": "offscreen",
             "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
             "QGIS_PLUGINPATH": str(ROOT),
+            "XDG_RUNTIME_DIR": str(runtime),
             "PHIDIAS_URL": gateway.url,
             "PHIDIAS_USER": gateway.user,
             "PHIDIAS_TOKEN": gateway.token,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import rasterio
 from rasterio.windows import from_bounds
 
@@ -36,7 +35,8 @@ def assert_is_ndvi_of(archive: Path, path: Path) -> None:
         assert expected.shape == values.shape
         # An area in longitudes and latitudes is a little askew on the scene's grid: its corners stay empty.
         assert 0.95 < 1 - np.ma.getmaskarray(values).mean() < 1
-        assert np.abs(values - expected).max() <= 0.5 * result.scales[0] + 1e-12
+        # Half a step of the stored numbers, and the precision of float32, in which it is computed.
+        assert np.abs(values - expected).max() <= 0.5 * result.scales[0] + 2e-7
 
 
 def finished(gateway: RunningGateway, job_id: str) -> Any:
@@ -44,7 +44,7 @@ def finished(gateway: RunningGateway, job_id: str) -> Any:
     for status in gateway.client().follow(job_id):
         last = status
     assert last is not None
-    assert last.status == "successful", (last.message, gateway.client().logs(job_id))
+    assert last.status == "successful", (last.message, gateway.client().log(job_id).text)
     return gateway.client().results(job_id)
 
 
@@ -87,39 +87,3 @@ def test_slurm_gives_the_same_pixels_on_both_nodes(
         with rasterio.open(path) as image:
             assert np.array_equal(image.read(), expected)
     assert {slurm_cluster.node_of(slurm.root / "jobs" / job.id) for job in jobs} == {"n1", "n2"}
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"index": "NDVY"}, "index"),
-        ({"area": {"bbox": [10, 50, 10.1, 50.1]}}, "area"),
-        ({"area": {"bbox": [435000, 4160000, 436000, 4161000]}}, "area"),
-        ({"area": {"bbox": [0, 0, 1, 1], "crs": "http://www.opengis.net/def/crs/EPSG/0/32618"}}, "area"),
-        (
-            {"area": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}},
-            "area",
-        ),
-        ({"scenes": {"catalogue": "demo", "datetime": "2023-01-01/2023-02-01"}}, "scenes"),
-        ({"scenes": {"catalogue": "demo", "datetime": "2023-02-01/2023-01-01"}}, "scenes"),
-        ({"scenes": {"catalogue": "https://unknown.invalid/catalog.json"}}, "scenes"),
-        ({"scenes": {"catalogue": "http://127.0.0.1:9/catalog.json"}}, "scenes"),
-        ({"scenes": {"catalogue": "demo", "collections": ["landsat"]}}, "scenes"),
-        ({"crs": "Lambert"}, "crs"),
-        ({"expression": "nir + __import__('os')"}, "expression"),
-        ({"expression": "nir + thermal"}, "expression"),
-    ],
-)
-def test_bad_input_is_refused_before_anything_is_submitted(
-    gateway_for_refusals: RunningGateway, change: dict[str, Any], named: str
-) -> None:
-    from backend_client.errors import InputRefused
-
-    client = gateway_for_refusals.client()
-    with pytest.raises(InputRefused) as refused:
-        client.execute("spectral-index", {**REQUEST, **change})
-    assert refused.value.input == named
-    assert refused.value.detail
-    assert refused.value.remedy
-    assert list(client.jobs()) == []
-    assert not any((gateway_for_refusals.root / "jobs").glob("*"))
