@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client openssh-server xvfb xauth python3-venv)
+packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client gdal-bin fonts-dejavu-core python3-venv)
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
