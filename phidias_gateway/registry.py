@@ -32,7 +32,7 @@ def processes() -> Mapping[str, Process[Any, Any]]:
 
 
 def _classes(target: Any) -> Iterator[type[Process[Any, Any]]]:
-    if inspect.isclass(target):
+    if isinstance(target, type) and issubclass(target, Process):
         yield target
         return
     modules = [target]
