@@ -161,12 +161,10 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
     def _check(self, definition: QgsProcessingParameterDefinition, entered: Entered) -> None:
         """What QGIS itself has against a value. Raises InputProblem."""
         value = entered.parameters.get(definition.name(), definition.defaultValue())
-        label = f"{definition.description()} ({definition.name()})"
-        if definition.isDestination():
-            fits, problem = self.provider().isSupportedOutputValue(value, definition, entered.context)
-            if value is not None and not fits:
-                raise InputProblem(f"{label}: {problem}")
-        elif not address(value) and not definition.checkValueIsAcceptable(value, entered.context):
+        if definition.isDestination() or address(value):
+            return
+        if not definition.checkValueIsAcceptable(value, entered.context):
+            label = f"{definition.description()} ({definition.name()})"
             raise InputProblem(f"{label}: " + tr("'{}' cannot be used.").format(entered.text(definition.name())))
 
     def _explained(self, error: GatewayError, results: Mapping[str, Any]) -> str:

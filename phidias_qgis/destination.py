@@ -45,11 +45,13 @@ class Destination:
             return cls(None, project, title)
         return cls(path, project, title)
 
-    def obstacle(self, *, folder: bool = False) -> str:
-        """Why nothing can be written there, empty if it can."""
+    def obstacle(self, suffixes: tuple[str, ...] = ()) -> str:
+        """Why nothing can be written there, empty if it can. Without suffixes, the path is that of a folder."""
         if self.path is None:
             return ""
-        place = self.path if folder else self.path.parent
+        if suffixes and self.path.suffix.lower() not in suffixes:
+            return tr("'{}' must end with {}.").format(self.path.name, suffixes[0])
+        place = self.path.parent if suffixes else self.path
         place = next(parent for parent in (place, *place.parents) if parent.exists())
         if not place.is_dir() or not os.access(place, os.W_OK):
             return tr("'{}' cannot be written. Choose another place.").format(self.path)

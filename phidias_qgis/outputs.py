@@ -91,10 +91,17 @@ def _media(schema: Schema) -> str:
     return str(schema.get("contentMediaType", "")).partition(";")[0].strip()
 
 
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "image/tiff": (".tif", ".tiff"),
+    "application/flatgeobuf": (".fgb",),
+    "application/geo+json": (".geojson", ".json"),
+    "application/geopackage+sqlite3": (".gpkg",),
+}
+
+
 def _is_vector(output: Output) -> bool:
-    vector = ("application/flatgeobuf", "application/geo+json", "application/geopackage+sqlite3")
     # The STAC Item is GeoJSON too, but is there to be read, not to be drawn.
-    return _media(output.schema) in vector and output.id != "item"
+    return _media(output.schema) in _SUFFIXES and output.id != "item"
 
 
 def _are_rasters(output: Output) -> bool:
@@ -239,11 +246,13 @@ def add_to(algorithm: QgsProcessingAlgorithm, output: Output) -> None:
 def obstacles(outputs: list[Output], parameters: Mapping[str, Any], context: QgsProcessingContext) -> Iterator[str]:
     """What stands in the way of writing the outputs where they are wanted."""
     for output in outputs:
-        several = _are_rasters(output)
-        destination = Destination.of(parameters, output.folder_name if several else output.name, context)
-        obstacle = destination.obstacle(folder=several)
+        if _are_rasters(output):
+            name, suffixes = output.folder_name, ()
+        else:
+            name, suffixes = output.name, _SUFFIXES.get(_media(output.schema), ())
+        obstacle = Destination.of(parameters, name, context).obstacle(suffixes)
         if obstacle:
-            yield f"{output.title} ({output.name}): {obstacle}"
+            yield f"{output.title} ({name}): {obstacle}"
 
 
 def deliver(output: Output, result: Result, delivery: Delivery) -> Any:

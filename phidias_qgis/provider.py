@@ -42,7 +42,7 @@ class PhidiasProvider(QgsProcessingProvider):
         return ["tif"]
 
     def supportedOutputVectorLayerExtensions(self) -> list[str]:
-        return ["fgb"]
+        return ["fgb", "geojson", "gpkg"]
 
     def supportsNonFileBasedOutput(self) -> bool:
         return False

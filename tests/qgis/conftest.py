@@ -69,9 +69,18 @@ def start_gateway(tmp_path: Path) -> Iterator[StartGateway]:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """One gateway for all tests that leave it as they found it."""
-    running = start(tmp_path_factory.mktemp("gateway"), {})
+def demo_archive() -> Path:
+    """The folder of the demo's static STAC catalogue, made in the other environment."""
+    build = [ROOT / ".venv/bin/python", ROOT / "tools/demo_archive.py", ROOT / ".cache/demo-archive"]
+    made = subprocess.run(build, check=True, capture_output=True, text=True, timeout=110)
+    return Path(made.stdout.strip()).parent
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, demo_archive: Path) -> Iterator[RunningGateway]:
+    """One gateway with the demo's archive, for all tests that leave it as they found it."""
+    archives = [{"name": "demo", "prefix": "https://demo.phidias.invalid/", "path": str(demo_archive)}]
+    running = start(tmp_path_factory.mktemp("gateway"), {"PHIDIAS_ARCHIVES": json.dumps(archives)})
     yield running
     running.stop()
 

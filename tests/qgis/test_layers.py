@@ -1,0 +1,163 @@
+"""Results of real jobs as layers: streamed, downloaded, handed to the next tool, named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import processing
+import pytest
+from osgeo import gdal
+from qgis.core import (
+    QgsApplication,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingUtils,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsVectorLayer,
+)
+
+from phidias_qgis.layers import STREAMED
+from tests.qgis.conftest import RunningGateway
+
+pytestmark = pytest.mark.usefixtures("provider", "connected")
+
+AREA = "-75.69,-75.56,37.62,37.72 [EPSG:4326]"
+SMALL = "-75.62,-75.60,37.66,37.68 [EPSG:4326]"
+INDEX = {"SCENES": "demo", "AREA": SMALL, "INDEX": "NDVI"}
+
+
+def processing_context() -> QgsProcessingContext:
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    return context
+
+
+def test_a_temporary_result_is_a_streamed_layer_that_the_next_tools_take() -> None:
+    layer = processing.run("phidias:spectralindex", {**INDEX, "OUTPUT_INDEX": QgsProcessing.TEMPORARY_OUTPUT})[
+        "OUTPUT_INDEX"
+    ]
+    assert isinstance(layer, QgsRasterLayer)
+    assert layer.source().startswith(STREAMED)
+    assert layer.name() == "NDVI"
+    native = processing.run("native:rasterlayerproperties", {"INPUT": layer})
+    assert native["WIDTH_IN_PIXELS"] == layer.width() > 0
+    size = processing.run("gdal:gdalinfo", {"INPUT": layer, "OUTPUT": QgsProcessing.TEMPORARY_OUTPUT})
+    assert f"Size is {layer.width()}, {layer.height()}" in Path(size["OUTPUT"]).read_text()
+
+
+def test_opening_and_drawing_a_streamed_layer_moves_a_small_part_of_the_file() -> None:
+    parameters = {**INDEX, "AREA": AREA, "OUTPUT_INDEX": QgsProcessing.TEMPORARY_OUTPUT}
+    gdal.SetConfigOption("CPL_VSIL_NETWORK_STATS_ENABLED", "YES")
+    gdal.NetworkStatsReset()
+    try:
+        layer = processing.run("phidias:spectralindex", parameters)["OUTPUT_INDEX"]
+        centre = layer.extent().center()
+        layer.dataProvider().block(1, QgsRectangle(centre.x(), centre.y(), centre.x() + 500, centre.y() + 500), 50, 50)
+        told = json.loads(gdal.NetworkStatsGetAsSerializedJSON())
+    finally:
+        gdal.SetConfigOption("CPL_VSIL_NETWORK_STATS_ENABLED", None)
+    moved = told["methods"]["GET"]["downloaded_bytes"]
+    size = gdal.VSIStatL(layer.source()).size
+    assert size > 500_000
+    assert moved < size / 2
+    # The layer's own file alone was asked for, not a dozen of companions.
+    assert told["methods"]["GET"]["count"] <= 10
+
+
+def test_a_path_is_a_download(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "ndvi.tif"
+    results = processing.run("phidias:spectralindex", {**INDEX, "OUTPUT_INDEX": str(path)})
+    assert results["OUTPUT_INDEX"] == str(path)
+    assert QgsRasterLayer(str(path)).isValid()
+    assert [entry.name for entry in path.parent.iterdir()] == ["ndvi.tif"]
+    assert results["OUTPUT_ITEM"].endswith("item.json")
+    assert "signature" not in results["OUTPUT_ITEM"] + results["OUTPUT_QUICKLOOK"]
+
+
+def test_polygons_are_streamed_as_well() -> None:
+    parameters = {"SCENES": "demo", "AREA": SMALL, "OUTPUT_SEGMENTS": QgsProcessing.TEMPORARY_OUTPUT}
+    layer = processing.run("phidias:segmentation", parameters)["OUTPUT_SEGMENTS"]
+    assert isinstance(layer, QgsVectorLayer)
+    assert layer.source().startswith(STREAMED)
+    assert layer.featureCount() > 10
+    centroids = processing.run("native:centroids", {"INPUT": layer, "OUTPUT": QgsProcessing.TEMPORARY_OUTPUT})
+    assert centroids["OUTPUT"].featureCount() == layer.featureCount()
+
+
+def test_a_local_raster_is_uploaded_and_used(tmp_path: Path) -> None:
+    path = str(tmp_path / "ndvi.tif")
+    processing.run("phidias:spectralindex", {**INDEX, "OUTPUT_INDEX": path})
+    layer = processing.run("phidias:segmentation", {"RASTER": path, "RANGE_RADIUS": 0.1})["OUTPUT_SEGMENTS"]
+    assert layer.featureCount() > 0
+
+
+def test_a_result_goes_to_the_next_process_by_reference(connected: RunningGateway) -> None:
+    parameters = {**INDEX, "INDEX": "EVI"}
+    index = processing.run("phidias:spectralindex", parameters)["OUTPUT_INDEX"]
+    before = set(connected.root.glob("uploads/*"))
+    layer = processing.run("phidias:segmentation", {"RASTER": index, "RANGE_RADIUS": 0.1})["OUTPUT_SEGMENTS"]
+    assert layer.featureCount() > 0
+    assert set(connected.root.glob("uploads/*")) == before
+
+
+def test_images_of_several_dates_are_streamed_or_downloaded(tmp_path: Path) -> None:
+    parameters = {"SCENES": "demo", "AREA": SMALL, "BANDS": "red, nir"}
+    streamed = processing.run("phidias:extract", parameters)["OUTPUT_IMAGES"]
+    assert len(streamed) == 1
+    assert QgsRasterLayer(streamed[0]).bandCount() == 2
+    (saved,) = processing.run("phidias:extract", {**parameters, "OUTPUT_IMAGES_FOLDER": str(tmp_path / "images")})[
+        "OUTPUT_IMAGES"
+    ]
+    assert Path(saved).parent == tmp_path / "images"
+    assert QgsRasterLayer(saved).bandCount() == 2
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_layer_is_added_to_the_map_under_a_name_that_tells_results_apart(streamed: bool, tmp_path: Path) -> None:
+    context = processing_context()
+    sink = QgsProcessing.TEMPORARY_OUTPUT if streamed else str(tmp_path / "any.tif")
+    destination = QgsProcessingOutputLayerDefinition(sink, QgsProject.instance())
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("phidias:spectralindex")
+    results, successful = algorithm.run({**INDEX, "OUTPUT_INDEX": destination}, context, QgsProcessingFeedback())
+    assert successful
+    ((layer, details),) = context.layersToLoadOnCompletion().items()
+    assert details.name == "NDVI"
+    assert details.outputName == "OUTPUT_INDEX"
+    assert results["OUTPUT_INDEX"] == layer
+    # As QGIS's dialog does it then.
+    assert QgsProcessingUtils.mapLayerFromString(layer, context, True, details.layerTypeHint).isValid()
+
+
+def test_a_model_chains_tools_without_bringing_the_pixels_here(tmp_path: Path) -> None:
+    def static(value: Any) -> list[Any]:
+        return [QgsProcessingModelChildParameterSource.fromStaticValue(value)]
+
+    model = QgsProcessingModelAlgorithm("chain", "tests")
+    index = QgsProcessingModelChildAlgorithm("phidias:spectralindex")
+    for name, value in INDEX.items():
+        index.addParameterSources(name, static(value))
+    index_id = model.addChildAlgorithm(index)
+    translate = QgsProcessingModelChildAlgorithm("gdal:translate")
+    source = QgsProcessingModelChildParameterSource.fromChildOutput(index_id, "OUTPUT_INDEX")
+    translate.addParameterSources("INPUT", [source])
+    output = QgsProcessingModelOutput("copy", "copy")
+    output.setChildId("translate")
+    output.setChildOutputName("OUTPUT")
+    translate.setChildId("translate")
+    translate.setModelOutputs({"copy": output})
+    translate_id = model.addChildAlgorithm(translate)
+    model.updateDestinationParameters()
+    path = tmp_path / "copy.tif"
+    results, successful = model.run({f"{translate_id}:copy": str(path)}, processing_context(), QgsProcessingFeedback())
+    assert successful, results
+    assert QgsRasterLayer(str(path)).isValid()
