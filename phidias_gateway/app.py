@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,8 +23,11 @@ from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """The application for these settings. Its lifespan opens the store and watches the jobs."""
+def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
+    """The application for these settings. Its lifespan opens the store and watches the jobs.
+
+    Set `stopping` before the server waits for its last requests: then nobody waits for a job any more.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -32,7 +36,7 @@ def create_app(settings: Settings) -> ASGIApp:
         watched = Jobs(settings, store, make_scheduler(settings))
         await watched.start()
         signer = Signer(settings.store.link_keys, lifetime=settings.access.link_seconds)
-        app.state.gateway = Gateway(settings, store, watched, Access(tokens), signer)
+        app.state.gateway = Gateway(settings, store, watched, Access(tokens), signer, stopping)
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""The kinds of output a process can give. A file output names a file in the job's `results/`; the rest are JSON values."""
+"""The kinds of output a process can give: files in the job's `results/`, and JSON values."""
 
 from __future__ import annotations
 

@@ -18,6 +18,9 @@ from phidias_gateway.http_errors import BadParameter, HttpError, NotFound
 
 log = logging.getLogger(__name__)
 
+RETRY_SECONDS = 10
+"""When to ask again after a limit or an outage, where nothing better is known"""
+
 
 class Problem(JSONResponse):
     """A problem document as an answer."""
@@ -29,7 +32,8 @@ def respond(problem: Mapping[str, Any], headers: Mapping[str, str] | None = None
     """The answer for a problem document that is already at hand, such as a failed job's."""
     status = problem.get("status")
     code = status if isinstance(status, int) and 400 <= status < 600 else 500
-    return Problem(dict(problem), status_code=code, headers=dict(headers or {}))
+    later = {"Retry-After": str(RETRY_SECONDS)} if code in (429, 503) else {}
+    return Problem(dict(problem), status_code=code, headers={**later, **(headers or {})})
 
 
 def install(app: FastAPI) -> None:

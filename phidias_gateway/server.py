@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from phidias_gateway.settings import Settings
 
 DEFAULT_PORT = 8765
 GRACE = 2
-"""Seconds that requests under way are given when the gateway stops; long polls are simply asked again"""
+"""Seconds that requests under way are given when the gateway stops"""
 
 
 class CannotListen(PhidiasError):
@@ -64,7 +65,8 @@ def serve(settings: Settings, *, port: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code. Raises CannotListen."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     listener = _listen(settings.server.host, _port(settings, port))
-    app = create_app(settings)
+    stopping = asyncio.Event()
+    app = create_app(settings, stopping)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -74,15 +76,16 @@ def serve(settings: Settings, *, port: int | None = None) -> int:
         proxy_headers=settings.server.public_url is not None,
         timeout_graceful_shutdown=GRACE,
     )
-    server = _Server(config, record_path(settings), _url(listener))
+    server = _Server(config, stopping, record_path(settings), _url(listener))
     with listener:
         server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, record: Path, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event, record: Path, url: str) -> None:
         super().__init__(config)
+        self._stopping = stopping
         self._record, self._url = record, url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -95,6 +98,7 @@ class _Server(uvicorn.Server):
             logging.getLogger(__name__).info("the gateway answers at %s", self._url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
         await super().shutdown(sockets)
         found = Record.read(self._record)
         if found is not None and found.pid == os.getpid():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from phidias_gateway.access import Access
 from phidias_gateway.documents import JSON, Link
 from phidias_gateway.http_errors import BadRequest
+from phidias_gateway.job import Job
 from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.settings import Settings
@@ -18,13 +21,25 @@ from phidias_gateway.store import Store
 
 @dataclass(frozen=True)
 class Gateway:
-    """The parts of one running gateway."""
+    """The parts of one running gateway. `stopping` is set when it begins to stop."""
 
     settings: Settings
     store: Store
     jobs: Jobs
     access: Access
     signer: Signer
+    stopping: asyncio.Event
+
+    async def wait(self, change: Coroutine[Any, Any, Job]) -> None:
+        """Wait for a change of a job, or until the gateway stops: then everybody who waits is answered."""
+        tasks = [asyncio.ensure_future(change), asyncio.ensure_future(self.stopping.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def gateway(request: Request) -> Gateway:

@@ -87,7 +87,8 @@ async def execute(
     wishes = preferences.parse(request.headers.getlist("prefer"))
     if process.synchronous and (not wishes.respond_async or wishes.wait):
         limit = here.settings.limits.sync_seconds
-        job = await here.jobs.ended(user, job.id, limit if wishes.wait is None else min(limit, wishes.wait))
+        await here.wait(here.jobs.ended(user, job.id, limit if wishes.wait is None else min(limit, wishes.wait)))
+        job = here.jobs.get(user, job.id)
         if job.status.ended:
             return await _result(job, asked, len(process.Outputs.model_fields), base, here)
     headers = {"Location": f"{base}/jobs/{job.id}"}

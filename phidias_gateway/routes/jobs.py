@@ -129,7 +129,8 @@ async def job_status(
     headers = {} if wait is None else {"Preference-Applied": f"wait={wait:g}"}
     seen = preferences.matches(if_none_match, etag(job))
     if wait and not job.status.ended and (seen or not if_none_match):
-        job = await here.jobs.changed(user, job_id, job.version, wait)
+        await here.wait(here.jobs.changed(user, job_id, job.version, wait))
+        job = here.jobs.get(user, job_id)
     if preferences.matches(if_none_match, etag(job)):
         return Response(status_code=304, headers={"ETag": etag(job), **headers})
     return status_response(job, base, headers)

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from phidias_gateway.process_tree import start_ticks
-from tests.gateway.running import command, environment
+from tests.gateway.running import Running, command, environment
 
 
 @pytest.fixture
@@ -206,3 +206,27 @@ def test_run_and_serve_do_not_share_a_store(here: dict[str, str]) -> None:
     run = command(here, "run", "echo", "-", text="{}")
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
+
+
+def test_who_waits_for_a_job_is_answered_when_the_gateway_stops(tmp_path: Path) -> None:
+    running = Running.start(tmp_path)
+    job = f"/jobs/{running.start_job(inputs={'pause': 600})['id']}"
+    answers: list[requests.Response] = []
+
+    def follow() -> None:
+        while not answers or answers[-1].status_code == 200:
+            tag = answers[-1].headers["ETag"] if answers else '"0"'
+            answers.append(running.get(job, headers={"Prefer": "wait=60", "If-None-Match": tag}))
+
+    waiter = threading.Thread(target=follow)
+    waiter.start()
+    while not any(answer.json()["status"] == "running" for answer in list(answers)):
+        assert waiter.is_alive()
+    command(running.environment, "down")
+    waiter.join(30)
+    assert answers[-1].status_code == 304
+    assert "Traceback" not in (tmp_path / "gateway.log").read_text()
+    again = Running.start(tmp_path)
+    assert again.request("DELETE", job).json()["status"] == "dismissed"
+    again.stop()
+    running.session.close()
