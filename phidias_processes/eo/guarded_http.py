@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
+
+from phidias_gateway.references import Site
 
 MAX_BYTES = 64 * 2**20
 MAX_REDIRECTS = 5
@@ -28,9 +30,9 @@ class Unreadable(Exception):
 
 
 class GuardedReader:
-    """Reads what lies at addresses. `locate` gives the local path or the address to read from, or refuses."""
+    """Reads what lies at addresses, where the site allows it; `input` is what a refusal names."""
 
-    def __init__(self, locate: Callable[[str], str], *, connections: int = 16) -> None:
+    def __init__(self, site: Site, *, input: str, connections: int = 16) -> None:
         retry = Retry(
             total=3,
             connect=1,
@@ -40,8 +42,9 @@ class GuardedReader:
             allowed_methods=("GET", "HEAD", "POST"),
             raise_on_status=False,
         )
-        adapter = HTTPAdapter(max_retries=retry, pool_maxsize=connections)
-        self._locate = locate
+        adapter = _PinnedAdapter(site, input, max_retries=retry, pool_maxsize=connections)
+        self._site = site
+        self._input = input
         self._session = requests.Session()
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -56,7 +59,7 @@ class GuardedReader:
     ) -> str:
         """The text at `href`; `parameters` are the JSON body of a POST, the query of a GET. Raises Unreadable."""
         for _ in range(MAX_REDIRECTS):
-            place = self._locate(href)
+            place = self._site.locate(href, input=self._input)
             if not is_web(place):
                 return _read_file(Path(place))
             answer = self._send(place, method, headers, parameters)
@@ -73,7 +76,7 @@ class GuardedReader:
         Raises Unreadable, with the HTTP status where there is one.
         """
         for _ in range(MAX_REDIRECTS):
-            place = self._locate(href)
+            place = self._site.locate(href, input=self._input)
             if not is_web(place):
                 return place
             answer = self._send(place, "GET", {"Range": "bytes=0-0"}, None, most=1)
@@ -81,6 +84,10 @@ class GuardedReader:
                 return place
             href = urljoin(place, answer.href)
         raise Unreadable("it redirects too often")
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._session.close()
 
     def _send(
         self,
@@ -111,6 +118,29 @@ class GuardedReader:
         except requests.RequestException as error:
             raise Unreadable(_reason(error)) from None
         return bytes(content)
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """Connects to the very address that the site has checked: a name may mean another one a moment later.
+
+    Through a proxy it is the proxy that looks names up.
+    """
+
+    def __init__(self, site: Site, input: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._site = site
+        self._input = input
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        name = host["host"]
+        address = self._site.addresses(str(request.url), input=self._input)[0]
+        if host["scheme"] == "https":
+            options = {**options, "server_hostname": name, "assert_hostname": name}
+        request.headers["Host"] = urlsplit(str(request.url)).netloc.rpartition("@")[2]
+        return {**host, "host": address}, options
 
 
 @dataclass(frozen=True)

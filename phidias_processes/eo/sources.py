@@ -50,7 +50,7 @@ class Sources:
     """The images of a job. Opened files are kept for the next tile; each is used by one thread at a time."""
 
     def __init__(self, site: Site, input: str = "scenes") -> None:
-        self._reader = GuardedReader(lambda href: site.locate(href, input=input))
+        self._reader = GuardedReader(site, input=input)
         self._places: dict[str, str] = {}
         self._idle: OrderedDict[tuple[str, str], list[DatasetReader]] = OrderedDict()
         self._lock = Lock()
@@ -104,6 +104,7 @@ class Sources:
                 for dataset in datasets:
                     dataset.close()
             self._idle.clear()
+        self._reader.close()
 
     def _place(self, scene: str, band: Band) -> str:
         """The local path, or the address after guarded redirects: GDAL itself would follow them anywhere."""

@@ -120,7 +120,7 @@ class _Reader(StacApiIO):
 
     def __init__(self, site: Site) -> None:
         super().__init__()
-        self._reader = GuardedReader(lambda href: site.locate(href, input=INPUT), connections=READERS)
+        self._reader = GuardedReader(site, input=INPUT, connections=READERS)
 
     def request(
         self,
