@@ -54,8 +54,8 @@ def read_choice(target: Input, entered: Entered) -> Any:
     for word in chosen:
         if word not in choices:
             near = difflib.get_close_matches(word, choices, n=3, cutoff=0.5) or list(choices)[:SHOWN_CHOICES]
-            more = ", ..." if len(near) < len(choices) else ""
-            raise target.problem(tr("'{}' is not a choice.").format(word), f"{', '.join(near)}{more}")
+            shown = ", ".join(near) + (", ..." if len(near) < len(choices) else "")
+            raise target.problem(tr("'{}' is not a choice.").format(word), tr("Choose from {}").format(shown))
     values = [choices[word] for word in chosen]
     return values if several else values[0]
 

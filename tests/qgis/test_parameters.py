@@ -133,7 +133,11 @@ def test_an_input_that_may_occur_several_times_is_a_list(enter: Any) -> None:
     ("schema", "parameters", "said"),
     [
         ({"type": "string"}, {}, "a value is needed"),
-        ({"type": "string", "enum": ["NDVI", "NDWI", "EVI"]}, {"THING": "NDVY"}, "'NDVY' is not a choice. NDVI"),
+        (
+            {"type": "string", "enum": ["NDVI", "NDWI", "EVI"]},
+            {"THING": "NDVY"},
+            "'NDVY' is not a choice. Choose from NDVI",
+        ),
         ({"type": "number", "minimum": 0, "maximum": 5}, {"THING": 7}, "'7' cannot be used"),
         ({"type": "number", "minimum": 0, "exclusiveMinimum": True}, {"THING": 0}, "Give larger than 0"),
         ({"type": "number", "exclusiveMinimum": 0}, {"THING": 0}, "Give larger than 0"),
