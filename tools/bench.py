@@ -118,6 +118,7 @@ def mirrored_tile(size: int) -> Path:
     catalogue = pystac.Catalog("bench", "Mirrored from one real scene, for measuring.")
     catalogue.add_child(collection)
     catalogue.normalize_hrefs(str(folder))
+    catalogue.make_all_asset_hrefs_relative()
     catalogue.save(pystac.CatalogType.SELF_CONTAINED)
     return folder
 
