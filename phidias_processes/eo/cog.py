@@ -164,7 +164,7 @@ def write_cog(source: Path, target: Path, *, categorical: bool, threads: int) ->
         driver="COG",
         blocksize=BLOCK,
         compress="ZSTD",
-        level=9,
+        level=3,
         predictor="YES",
         bigtiff="IF_SAFER",
         overviews="IGNORE_EXISTING",

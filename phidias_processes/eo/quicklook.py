@@ -39,7 +39,7 @@ def write_quicklook(source: Path, target: Path, labels: np.ndarray | None = None
     if labels is not None:
         levels[:, _outlines(labels, shape) & valid] = np.array(OUTLINE)[:, None] / 255
     pixels = np.concatenate([levels * 255, valid[None] * 255.0]).round().astype("uint8")
-    Image.fromarray(np.moveaxis(pixels, 0, -1), "RGBA").save(target, optimize=True)
+    Image.fromarray(np.moveaxis(pixels, 0, -1), "RGBA").save(target)
     return target
 
 
