@@ -14,7 +14,7 @@ from backend_client.models import description_of
 from phidias_qgis import connection, paths
 
 LOG = "PHIDIAS"
-PATIENCE = 600
+PATIENCE = 30
 """Seconds after a failed attempt during which none is made where a person would wait for it"""
 
 
