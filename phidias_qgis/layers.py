@@ -36,7 +36,10 @@ def load(
 ) -> None:
     """Have a layer, by its id or path, added to `project` when the algorithm has ended."""
     hint = QgsProcessingUtils.LayerHint.Raster if raster else QgsProcessingUtils.LayerHint.Vector
-    context.addLayerToLoadOnCompletion(layer, QgsProcessingContext.LayerDetails(name, project, output, hint))
+    details = QgsProcessingContext.LayerDetails(name, project, output, hint)
+    # QGIS would rather call a layer after its file; on the gateway that is `index.tif` for every index.
+    details.forceName = context.temporaryLayerStore().mapLayer(layer) is not None
+    context.addLayerToLoadOnCompletion(layer, details)
 
 
 def _look_for_no_side_files(href: str) -> None:

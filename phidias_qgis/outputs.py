@@ -56,6 +56,11 @@ class Output:
         return f"OUTPUT_{parameter_name(self.id)}"
 
     @property
+    def label(self) -> str:
+        """What tells the destination from an input of the same title."""
+        return tr("Result: {}").format(self.title)
+
+    @property
     def folder_name(self) -> str:
         """The parameter that says where an output of several files is wanted."""
         return f"{self.name}_FOLDER"
@@ -178,13 +183,13 @@ KINDS = (
     Kind(
         "raster",
         lambda output: _media(output.schema) == "image/tiff",
-        lambda output: QgsProcessingParameterRasterDestination(output.name, output.title, optional=True),
+        lambda output: QgsProcessingParameterRasterDestination(output.name, output.label, optional=True),
         _layer(raster=True),
     ),
     Kind(
         "vector",
         _is_vector,
-        lambda output: QgsProcessingParameterVectorDestination(output.name, output.title, optional=True),
+        lambda output: QgsProcessingParameterVectorDestination(output.name, output.label, optional=True),
         _layer(raster=False),
     ),
     Kind(
@@ -235,9 +240,9 @@ def add_to(algorithm: QgsProcessingAlgorithm, output: Output) -> None:
         algorithm.addParameter(described(made, f"{output.help} {place}".strip()))
     if _are_rasters(output):
         folder = QgsProcessingParameterFolderDestination(
-            output.folder_name, tr("{} (folder)").format(output.title), optional=True, createByDefault=False
+            output.folder_name, tr("{} (folder)").format(output.label), optional=True
         )
-        place = tr("Left empty, the layers are streamed from the gateway; with a folder they are downloaded there.")
+        place = tr("Left temporary, the layers are streamed from the gateway; with a folder they are downloaded there.")
         algorithm.addParameter(described(folder, f"{output.help} {place}".strip()))
         load = QgsProcessingParameterBoolean(output.load_name, tr("Add the layers to the map"), True)
         algorithm.addParameter(load)

@@ -132,6 +132,8 @@ def test_the_layer_is_added_to_the_map_under_a_name_that_tells_results_apart(str
     assert successful
     ((layer, details),) = context.layersToLoadOnCompletion().items()
     assert details.name == "NDVI"
+    # Whatever the person prefers: on the gateway, every index is called index.tif.
+    assert details.forceName == streamed
     assert details.outputName == "OUTPUT_INDEX"
     assert results["OUTPUT_INDEX"] == layer
     # As QGIS's dialog does it then.
