@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from phidias_gateway.errors import InputError
-from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
+from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.outputs import Cog, Quicklook, StacItem
 from phidias_gateway.process import ProcessInputs, ProcessOutputs, Resources
 from phidias_processes.eo.bands import Band
-from phidias_processes.eo.tile_process import Block, Encoding, Layer, TileProcess
+from phidias_processes.eo.tile_process import (
+    Block,
+    Encoding,
+    Layer,
+    MaskClouds,
+    OutputCrs,
+    OutputResolution,
+    TileProcess,
+)
 
 if TYPE_CHECKING:
     from phidias_processes.eo.scenes import Scene
@@ -35,19 +43,9 @@ class ExtractInputs(ProcessInputs):
     """Result
 
     One file for each date, or one mosaic in which the latest date with data is on top."""
-    mask_clouds: bool = False
-    """Leave out clouds
-
-    Uses the scene classification (SCL) of Sentinel-2: no data, saturated, cloud shadow, cloud and cirrus are left out.
-    Scenes without one are used as they are."""
-    resolution: Annotated[float, Field(gt=0, le=100_000)] | None = None
-    """Resolution
-
-    In metres (in degrees if the reference system is geographic). Default: that of the finest band used."""
-    crs: Crs | None = None
-    """Reference system
-
-    Default: that of the first scene, so that no pixel is resampled."""
+    mask_clouds: MaskClouds = False
+    resolution: OutputResolution = None
+    crs: OutputCrs = None
 
 
 class ExtractOutputs(ProcessOutputs):

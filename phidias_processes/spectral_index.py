@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from phidias_gateway.errors import InputError
-from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
+from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.outputs import Cog, Quicklook, StacItem
 from phidias_gateway.process import ProcessInputs, ProcessOutputs, Resources
 from phidias_processes.eo.indices import applicable_indices
-from phidias_processes.eo.tile_process import Block, Encoding, Layer, TileProcess
+from phidias_processes.eo.tile_process import (
+    Block,
+    Encoding,
+    Layer,
+    MaskClouds,
+    OutputCrs,
+    OutputResolution,
+    TileProcess,
+)
 
 if TYPE_CHECKING:
     from phidias_processes.eo.scenes import Scene
@@ -43,19 +51,9 @@ class SpectralIndexInputs(ProcessInputs):
     """Combine the dates by
 
     What becomes of a pixel that was seen on several dates."""
-    mask_clouds: bool = True
-    """Leave out clouds
-
-    Uses the scene classification (SCL) of Sentinel-2: no data, saturated, cloud shadow, cloud and cirrus are left out.
-    Scenes without one are used as they are."""
-    resolution: Annotated[float, Field(gt=0, le=100_000)] | None = None
-    """Resolution
-
-    In metres (in degrees if the reference system is geographic). Default: that of the finest band used."""
-    crs: Crs | None = None
-    """Reference system
-
-    Default: that of the first scene, so that no pixel is resampled."""
+    mask_clouds: MaskClouds = True
+    resolution: OutputResolution = None
+    crs: OutputCrs = None
 
 
 class SpectralIndexOutputs(ProcessOutputs):

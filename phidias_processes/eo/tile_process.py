@@ -9,9 +9,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
-from phidias_gateway.inputs import AreaOfInterest, Scenes
+from pydantic import Field
+
+from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
 from phidias_gateway.process import Process, ProcessOutputs, Workspace
 from phidias_gateway.references import Site
 
@@ -20,8 +22,28 @@ if TYPE_CHECKING:
     from phidias_processes.eo.scenes import Scene
 
 
+MaskClouds = Annotated[
+    bool,
+    Field(
+        description="Leave out clouds\n\nUses the scene classification (SCL) of Sentinel-2: no data, saturated, cloud "
+        "shadow, cloud and cirrus are left out. Scenes without one are used as they are."
+    ),
+]
+OutputResolution = Annotated[
+    Annotated[float, Field(gt=0, le=100_000)] | None,
+    Field(
+        description="Resolution\n\nIn metres (in degrees if the reference system is geographic). Default: that of the "
+        "finest band used."
+    ),
+]
+OutputCrs = Annotated[
+    Crs | None,
+    Field(description="Reference system\n\nDefault: that of the first scene, so that no pixel is resampled."),
+]
+
+
 class SceneInputs(Protocol):
-    """The inputs that every tile process has."""
+    """The inputs that every tile process has; the last three have their types, with label and help, above."""
 
     scenes: Scenes
     area: AreaOfInterest
