@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import rasterio
-from rasterio.windows import from_bounds
+import shapely
+from rasterio.windows import Window, from_bounds
 
 from tests.end_to_end.conftest import QgisProcess, RunningGateway, StartGateway
 from tests.slurm_cluster import SlurmCluster
@@ -66,6 +68,45 @@ def test_a_qgis_tool_gives_the_index_of_the_source_scene(
     )
     assert run.returncode == 0, run.stdout
     assert_is_ndvi_of(demo_archive, tmp_path / "index.tif")
+
+
+def test_a_local_raster_is_uploaded_and_segmented(
+    start_gateway: StartGateway,
+    qgis_process: Callable[[RunningGateway], QgisProcess],
+    demo_archive: Path,
+    tmp_path: Path,
+) -> None:
+    gateway = start_gateway()
+    qgis = qgis_process(gateway)
+    with rasterio.open(next(demo_archive.rglob("B08.tif"))) as scene:
+        window = Window(600, 600, 200, 150)
+        profile = {
+            **scene.profile,
+            "driver": "GTiff",
+            "width": 200,
+            "height": 150,
+            "blockxsize": 256,
+            "blockysize": 256,
+        }
+        profile["transform"] = scene.window_transform(window)
+        with rasterio.open(tmp_path / "nir.tif", "w", **profile) as image:
+            image.write(scene.read(window=window))
+            bounds = image.bounds
+    run = qgis(
+        "run",
+        "phidias:segmentation",
+        f"--RASTER={tmp_path / 'nir.tif'}",
+        "--RANGE_RADIUS=200",
+        f"--OUTPUT_SEGMENTS={tmp_path / 'segments.fgb'}",
+    )
+    assert run.returncode == 0, run.stdout
+    meta, _, geometries, columns = pyogrio.raw.read(tmp_path / "segments.fgb")
+    fields = dict(zip(meta["fields"], columns, strict=True))
+    assert meta["crs"] == "EPSG:32618"
+    # The segments divide the image among them: every pixel is in one of them.
+    assert fields["pixels"].sum() == 200 * 150
+    assert shapely.union_all(shapely.from_wkb(geometries)).equals(shapely.box(*bounds))
+    assert len(list((gateway.root / "uploads").iterdir())) == 1
 
 
 def test_slurm_gives_the_same_pixels_on_both_nodes(
