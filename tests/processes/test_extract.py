@@ -102,7 +102,7 @@ def test_a_band_that_is_shrunk_is_averaged(run, flanders):
     assert np.abs(stored - mean)[stored > 0].max() <= 0.5
 
 
-def test_nothing_but_clouds_fails_with_what_to_do(run):
+def test_nothing_but_clouds_fails_with_what_to_do(run, flanders):
     cloudy = {**MAY, "datetime": "2017-08-04"}
     with pytest.raises(ProcessFailed) as error:
         run("extract", scenes=cloudy, area={"bbox": FLANDERS}, mask_clouds=True)
