@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 QGIS_PYTHON := QT_QPA_PLATFORM=offscreen .venv-qgis/bin/python
 
-.PHONY: help setup demo test bench package lint format snapshot clean
+.PHONY: help setup demo test bench package lint format screenshots snapshot clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ lint: setup  ## Check style and types
 format: setup  ## Bring the code into shape
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+screenshots: setup  ## Take the pictures of QGIS for the docs
+	@$(QGIS_PYTHON) tools/screenshots.py
 
 snapshot: setup  ## Write the process descriptions that the plugin ships
 	.venv/bin/phidias-gateway describe > resources/processes.json
