@@ -9,6 +9,9 @@ import errno
 import http.client
 import io
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +22,9 @@ from qgis.PyQt.QtNetwork import QNetworkReply, QNetworkRequest
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
+
+SETTLED = 0.1
+"""Seconds after which a request is surely on its way, and between two looks at whether it is still wanted"""
 
 
 def session(url: str, authcfg: str = "", feedback: QgsFeedback | None = None) -> requests.Session:
@@ -56,12 +62,12 @@ class QgisTransport(BaseAdapter):
     ) -> requests.Response:
         """One request and its whole answer, whatever its status; read long files in several requests."""
         seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+        self._stop_if_cancelled(request)
         sender = QgsBlockingNetworkRequest()
         if self._authcfg:
             sender.setAuthCfg(self._authcfg)
         self._exchange(sender, request, _qt_request(request, seconds))
-        if self._feedback is not None and self._feedback.isCanceled():
-            raise requests.exceptions.ConnectionError("cancelled", request=request)
+        self._stop_if_cancelled(request)
         reply = sender.reply()
         status = reply.attribute(QNetworkRequest.Attribute.HttpStatusCodeAttribute)
         if status is None:
@@ -71,22 +77,54 @@ class QgisTransport(BaseAdapter):
     def close(self) -> None:
         """Nothing is held open."""
 
+    def _stop_if_cancelled(self, request: requests.PreparedRequest) -> None:
+        if self._feedback is not None and self._feedback.isCanceled():
+            raise requests.exceptions.ConnectionError("cancelled", request=request)
+
     def _exchange(
         self, sender: QgsBlockingNetworkRequest, request: requests.PreparedRequest, qt_request: QNetworkRequest
     ) -> None:
         method = (request.method or "GET").upper()
-        if method == "GET":
-            sender.get(qt_request, True, self._feedback)
-        elif method == "HEAD":
-            sender.head(qt_request, True, self._feedback)
-        elif method == "DELETE":
-            sender.deleteResource(qt_request, self._feedback)
-        elif method == "POST":
-            sender.post(qt_request, _device(request.body), True, self._feedback)
-        elif method == "PUT":
-            sender.put(qt_request, _device(request.body), self._feedback)
-        else:
-            raise requests.exceptions.InvalidSchema(f"QGIS sends no {method} requests.")
+        with _following(self._feedback) as stop:
+            if method == "GET":
+                sender.get(qt_request, True, stop)
+            elif method == "HEAD":
+                sender.head(qt_request, True, stop)
+            elif method == "DELETE":
+                sender.deleteResource(qt_request, stop)
+            elif method == "POST":
+                sender.post(qt_request, _device(request.body), True, stop)
+            elif method == "PUT":
+                sender.put(qt_request, _device(request.body), stop)
+            else:
+                raise requests.exceptions.InvalidSchema(f"QGIS sends no {method} requests.")
+
+
+@contextmanager
+def _following(feedback: QgsFeedback | None) -> Iterator[QgsFeedback | None]:
+    """A feedback that is cancelled after `feedback`, but not in the first moments of a request.
+
+    QGIS hears of a cancel in two steps while it sends a request. One that comes between them deletes the reply without
+    a word, and the request would be waited for for ever (QGIS 3.22, QgsBlockingNetworkRequest::doRequest).
+    """
+    if feedback is None:
+        yield None
+        return
+    stop, ended = QgsFeedback(), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(SETTLED):
+            if feedback.isCanceled():
+                stop.cancel()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield stop
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _response(

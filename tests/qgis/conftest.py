@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class RunningGateway:
     url: str
     user: str
     token: str
+    pid: int
     root: Path
     environment: Mapping[str, str]
 
@@ -51,7 +53,7 @@ def start(root: Path, variables: Mapping[str, str]) -> RunningGateway:
     up = subprocess.run([COMMAND, "up"], env=environment, capture_output=True, text=True, timeout=60)
     assert up.returncode == 0, up.stderr
     line = json.loads(up.stdout)
-    return RunningGateway(line["url"], line["user"], line["token"], root, environment)
+    return RunningGateway(line["url"], line["user"], line["token"], line["pid"], root, environment)
 
 
 @pytest.fixture
@@ -92,6 +94,22 @@ def no_memory(qgis_app: Any) -> None:
 
     shutil.rmtree(Path(QgsApplication.qgisSettingsDirPath()) / "phidias", ignore_errors=True)
     QgsSettings().remove("phidias")
+
+
+@pytest.fixture(autouse=True)
+def no_task_left(qgis_app: Any) -> Iterator[None]:
+    """Every task that a test began has ended with it: QGIS would wait for it for ever when it ends."""
+    from qgis.core import QgsApplication
+    from qgis.PyQt.QtCore import QCoreApplication
+
+    yield
+    tasks = QgsApplication.taskManager()
+    tasks.cancelAll()
+    deadline = time.monotonic() + 20
+    while tasks.activeTasks():
+        assert time.monotonic() < deadline, [task.description() for task in tasks.activeTasks()]
+        QCoreApplication.processEvents()
+        time.sleep(0.01)
 
 
 @pytest.fixture
