@@ -1,6 +1,7 @@
 """The way of `requests` through QGIS: its proxy, certificates, authentication configurations and network logger.
 
-A transport adapter on QgsBlockingNetworkRequest, which works on any thread and is interrupted by a feedback.
+A transport adapter on QgsNetworkAccessManager, which works on any thread and is interrupted by a feedback.
+QgsBlockingNetworkRequest would be shorter, but in QGIS 3.22 one that is cancelled often never returns.
 """
 
 from __future__ import annotations
@@ -9,22 +10,34 @@ import errno
 import http.client
 import io
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from qgis.core import QgsBlockingNetworkRequest, QgsFeedback, QgsNetworkReplyContent
-from qgis.PyQt.QtCore import QBuffer, QByteArray, QIODevice, QUrl
+from qgis.core import QgsApplication, QgsFeedback, QgsNetworkAccessManager
+from qgis.PyQt.QtCore import QBuffer, QByteArray, QEventLoop, QIODevice, QTimer, QUrl
 from qgis.PyQt.QtNetwork import QNetworkReply, QNetworkRequest
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-SETTLED = 0.1
+from backend_client import BadConnection
+from phidias_qgis.i18n import tr
+
+SETTLED = 0.15
 """Seconds after which a request is surely on its way, and between two looks at whether it is still wanted"""
+
+
+LOOK_FOR_CANCEL = 100
+"""Milliseconds between two looks at the feedback"""
+
+_BROKEN = (
+    QNetworkReply.NetworkError.RemoteHostClosedError,
+    QNetworkReply.NetworkError.TemporaryNetworkFailureError,
+    QNetworkReply.NetworkError.NetworkSessionFailedError,
+    QNetworkReply.NetworkError.UnknownNetworkError,
+)
+"""The answer began, but did not come to its end"""
 
 
 def session(url: str, authcfg: str = "", feedback: QgsFeedback | None = None) -> requests.Session:
@@ -44,7 +57,7 @@ def session(url: str, authcfg: str = "", feedback: QgsFeedback | None = None) ->
 
 
 class QgisTransport(BaseAdapter):
-    """Sends requests with QgsBlockingNetworkRequest. Raises the exceptions of `requests`."""
+    """Sends requests with QgsNetworkAccessManager. Raises the exceptions of `requests`, and BadConnection."""
 
     def __init__(self, feedback: QgsFeedback | None = None, authcfg: str = "") -> None:
         super().__init__()
@@ -63,68 +76,65 @@ class QgisTransport(BaseAdapter):
         """One request and its whole answer, whatever its status; read long files in several requests."""
         seconds = timeout[1] if isinstance(timeout, tuple) else timeout
         self._stop_if_cancelled(request)
-        sender = QgsBlockingNetworkRequest()
-        if self._authcfg:
-            sender.setAuthCfg(self._authcfg)
-        self._exchange(sender, request, _qt_request(request, seconds))
+        # Before anything else: a thread that was not made by Qt has no timers until it has an event loop.
+        loop = QEventLoop()
+        body = _device(request.body)
+        reply = self._started(request, _qt_request(request, seconds), body)
+        reply.finished.connect(loop.quit)
+        clock = QTimer()
+        clock.timeout.connect(lambda: self._cancelled() and reply.abort())
+        clock.start(LOOK_FOR_CANCEL)
+        if not reply.isFinished():
+            loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        clock.stop()
+        reply.deleteLater()
         self._stop_if_cancelled(request)
-        reply = sender.reply()
         status = reply.attribute(QNetworkRequest.Attribute.HttpStatusCodeAttribute)
-        if status is None:
-            raise _failure(request, reply, sender.errorMessage())
-        return _response(request, int(status), _headers(reply), bytes(reply.content()))
+        cut = reply.error() in (QNetworkReply.NetworkError.OperationCanceledError, *_BROKEN)
+        if status is None or cut:
+            raise _failure(request, reply)
+        return _response(request, int(status), _headers(reply), bytes(reply.readAll()))
 
     def close(self) -> None:
         """Nothing is held open."""
 
+    def _cancelled(self) -> bool:
+        return self._feedback is not None and self._feedback.isCanceled()
+
     def _stop_if_cancelled(self, request: requests.PreparedRequest) -> None:
-        if self._feedback is not None and self._feedback.isCanceled():
+        if self._cancelled():
             raise requests.exceptions.ConnectionError("cancelled", request=request)
 
-    def _exchange(
-        self, sender: QgsBlockingNetworkRequest, request: requests.PreparedRequest, qt_request: QNetworkRequest
-    ) -> None:
+    def _started(
+        self, request: requests.PreparedRequest, qt_request: QNetworkRequest, body: QIODevice
+    ) -> QNetworkReply:
+        credentials = QgsApplication.authManager()
+        if self._authcfg and not _succeeded(credentials.updateNetworkRequest(qt_request, self._authcfg)):
+            raise BadConnection(
+                tr("QGIS cannot use the credentials of the connection."),
+                remedy=tr("Choose them again in Settings > Options > PHIDIAS, and give QGIS's master password."),
+            )
+        manager = QgsNetworkAccessManager.instance()
         method = (request.method or "GET").upper()
-        with _following(self._feedback) as stop:
-            if method == "GET":
-                sender.get(qt_request, True, stop)
-            elif method == "HEAD":
-                sender.head(qt_request, True, stop)
-            elif method == "DELETE":
-                sender.deleteResource(qt_request, stop)
-            elif method == "POST":
-                sender.post(qt_request, _device(request.body), True, stop)
-            elif method == "PUT":
-                sender.put(qt_request, _device(request.body), stop)
-            else:
-                raise requests.exceptions.InvalidSchema(f"QGIS sends no {method} requests.")
+        if method == "GET":
+            reply = manager.get(qt_request)
+        elif method == "HEAD":
+            reply = manager.head(qt_request)
+        elif method == "DELETE":
+            reply = manager.deleteResource(qt_request)
+        elif method == "POST":
+            reply = manager.post(qt_request, body)
+        elif method == "PUT":
+            reply = manager.put(qt_request, body)
+        else:
+            raise requests.exceptions.InvalidSchema(f"QGIS sends no {method} requests.")
+        if self._authcfg:
+            credentials.updateNetworkReply(reply, self._authcfg)
+        return reply
 
 
-@contextmanager
-def _following(feedback: QgsFeedback | None) -> Iterator[QgsFeedback | None]:
-    """A feedback that is cancelled after `feedback`, but not in the first moments of a request.
-
-    QGIS hears of a cancel in two steps while it sends a request. One that comes between them deletes the reply without
-    a word, and the request would be waited for for ever (QGIS 3.22, QgsBlockingNetworkRequest::doRequest).
-    """
-    if feedback is None:
-        yield None
-        return
-    stop, ended = QgsFeedback(), threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(SETTLED):
-            if feedback.isCanceled():
-                stop.cancel()
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield stop
-    finally:
-        ended.set()
-        watcher.join()
+def _succeeded(answer: Any) -> bool:
+    return bool(answer[0] if isinstance(answer, tuple) else answer)
 
 
 def _response(
@@ -143,6 +153,13 @@ def _response(
 
 def _qt_request(request: requests.PreparedRequest, seconds: float | None) -> QNetworkRequest:
     result = QNetworkRequest(QUrl(request.url))
+    # `requests` follows redirects itself, without taking the credentials along.
+    result.setAttribute(
+        QNetworkRequest.Attribute.RedirectPolicyAttribute, QNetworkRequest.RedirectPolicy.ManualRedirectPolicy
+    )
+    result.setAttribute(
+        QNetworkRequest.Attribute.CacheLoadControlAttribute, QNetworkRequest.CacheLoadControl.AlwaysNetwork
+    )
     # Results and job states are the user's own: none of them goes to QGIS's cache on disk.
     result.setAttribute(QNetworkRequest.Attribute.CacheSaveControlAttribute, False)
     result.setAttribute(QNetworkRequest.Attribute.DoNotBufferUploadDataAttribute, hasattr(request.body, "read"))
@@ -196,7 +213,7 @@ class _Reader(QIODevice):
         return data or None
 
 
-def _headers(reply: QgsNetworkReplyContent) -> CaseInsensitiveDict[str]:
+def _headers(reply: QNetworkReply) -> CaseInsensitiveDict[str]:
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for name in reply.rawHeaderList():
         headers[bytes(name).decode("latin-1")] = bytes(reply.rawHeader(name)).decode("latin-1")
@@ -205,12 +222,10 @@ def _headers(reply: QgsNetworkReplyContent) -> CaseInsensitiveDict[str]:
     return headers
 
 
-def _failure(
-    request: requests.PreparedRequest, reply: QgsNetworkReplyContent, message: str
-) -> requests.exceptions.RequestException:
+def _failure(request: requests.PreparedRequest, reply: QNetworkReply) -> requests.exceptions.RequestException:
     """The exception of `requests` for a request without an answer; its cause tells whether it ever arrived."""
     codes = QNetworkReply.NetworkError
-    code = reply.error()
+    code, message = reply.error(), reply.errorString()
     if code == codes.ConnectionRefusedError:
         cause: Exception = ConnectionRefusedError(errno.ECONNREFUSED, message)
         return requests.exceptions.ConnectionError(cause, request=request)

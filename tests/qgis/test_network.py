@@ -6,7 +6,8 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,16 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/packed":
             headers["Content-Encoding"] = "gzip"
             content = gzip.compress(b'{"unpacked": true}')
+        if self.path == "/moved":
+            status, headers["Location"] = 302, self.server.url.replace("127.0.0.1", "localhost") + "/"
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
+        if self.path == "/broken":
+            self.wfile.write(content[:10])
+            self.close_connection = True
+        elif self.command != "HEAD":
             self.wfile.write(content)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
@@ -128,6 +134,37 @@ def test_a_cancel_is_heard_on_a_worker_thread(server: Any) -> None:
     # The server is still holding its answer back.
     assert not server.released.is_set()
     assert [type(error) for error in heard] == [requests.exceptions.ConnectionError]
+
+
+def test_a_cancel_is_heard_whenever_it_comes(server: Any) -> None:
+    for number in range(20):
+        feedback = QgsFeedback()
+        session = network.session(server.url, feedback=feedback)
+        thread = threading.Thread(target=_ignoring(session.post), args=(server.url + "/slow", b"{}"))
+        thread.start()
+        threading.Timer(number / 2000, feedback.cancel).start()
+        thread.join(10)
+        assert not thread.is_alive(), number
+
+
+def _ignoring(method: Callable[..., Any]) -> Callable[..., None]:
+    def call(*arguments: Any) -> None:
+        with suppress(requests.exceptions.ConnectionError):
+            method(*arguments)
+
+    return call
+
+
+def test_a_redirect_is_followed_without_the_credentials(server: Any) -> None:
+    answer = network.session(server.url).get(server.url + "/moved", headers={"Authorization": "Bearer x"})
+    assert [step.status_code for step in answer.history] == [302]
+    assert answer.url.startswith("http://localhost")
+    assert "Authorization" not in answer.json()["headers"]
+
+
+def test_an_answer_that_breaks_off_is_no_answer(server: Any) -> None:
+    with pytest.raises(requests.exceptions.RequestException):
+        network.session(server.url).get(server.url + "/broken")
 
 
 def test_a_server_that_is_silent_is_given_up(server: Any) -> None:
