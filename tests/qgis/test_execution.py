@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -20,13 +18,12 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProject,
     QgsSettings,
-    QgsTask,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
 
 from backend_client import Gateway
 from phidias_qgis import connection, descriptions
-from tests.qgis.conftest import RunningGateway, StartGateway
+from tests.qgis.conftest import RunningGateway
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -132,23 +129,6 @@ def test_cancel_dismisses_the_job(connected: RunningGateway) -> None:
     run.until(lambda: run.ended, 10)
     assert gateway.job(job.id).status == "dismissed"
     assert any(job.id in line and "cancelled" in line for line in run.feedback.told)
-
-
-def test_a_cancel_while_the_job_is_submitted_leaves_no_job_behind(
-    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gateway = start_gateway()
-    for name, value in gateway.connection.items():
-        monkeypatch.setenv(name, value)
-    os.kill(gateway.pid, signal.SIGSTOP)
-    try:
-        run = Background("phidias:echo", {"PAUSE": 300})
-        run.until(lambda: run.task.status() == QgsTask.TaskStatus.Running)
-        run.feedback.cancel()
-    finally:
-        os.kill(gateway.pid, signal.SIGCONT)
-    run.until(lambda: run.ended)
-    assert {job.status for job in client(gateway).jobs()} <= {"dismissed"}
 
 
 def test_a_failed_job_says_cause_remedy_job_and_last_lines(connected: RunningGateway) -> None:
