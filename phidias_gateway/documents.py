@@ -31,13 +31,20 @@ class Document(BaseModel):
 
 
 class Link(Document):
-    """A link (RFC 8288). `length` is in bytes."""
+    """A link (RFC 8288). `length` is in bytes.
+
+    Where there is a `method`, the link is followed by it, with `body`; `merge` says that this goes over the body of the
+    request before (as in the STAC API's item search).
+    """
 
     href: str
     rel: str | None = None
     type: str | None = None
     title: str | None = None
     length: int | None = None
+    method: Literal["POST"] | None = None
+    body: dict[str, Any] | None = None
+    merge: bool | None = None
 
 
 class LandingPage(Document):
@@ -98,7 +105,10 @@ class Queue(Document):
 
 
 class StatusInfo(Document):
-    """The state of a job. `cause` is a word for programs, `remedy` a sentence for people."""
+    """The state of a job. `cause` is a word for programs, `remedy` a sentence for people.
+
+    `resources` is what each of its tasks is given; `size` is in bytes; a job that is `pinned` does not expire.
+    """
 
     jobID: str  # noqa: N815
     id: str
@@ -115,6 +125,9 @@ class StatusInfo(Document):
     expires: Instant | None = None
     cause: str | None = None
     remedy: str | None = None
+    resources: dict[str, int | float]
+    pinned: bool
+    size: int | None = None
     queue: Queue | None = None
     exception: ProblemDocument | None = None
     links: list[Link]
@@ -123,6 +136,38 @@ class StatusInfo(Document):
 class JobList(Document):
     jobs: list[StatusInfo]
     links: list[Link]
+
+
+class Definition(Document):
+    """An execute request, as it can be sent again."""
+
+    model_config = ConfigDict(extra="allow")
+
+    inputs: dict[str, Any]
+
+
+class Excess(Document):
+    """A limit of the site that a request would break."""
+
+    limit: str
+    allowed: float
+    asked: float
+    detail: str
+    remedy: str | None = None
+
+
+class Estimate(Document):
+    """What a job would amount to. What nobody can tell is left out."""
+
+    scenes: int | None = None
+    tiles: int | None = None
+    pixels: int | None = None
+    bytesRead: int | None = None  # noqa: N815
+    bytesWritten: int | None = None  # noqa: N815
+    resources: dict[str, int | float]
+    coreHours: float | None = None  # noqa: N815
+    estimatedStart: Instant | None = None  # noqa: N815
+    limits: list[Excess]
 
 
 class Log(Document):

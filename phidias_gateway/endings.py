@@ -7,17 +7,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from phidias_gateway import causes
-from phidias_gateway.job import Status, Step
+from phidias_gateway.job import Job, Status, Step
 
 
-def ending(result: Mapping[str, Any], retention_days: float) -> dict[str, Any]:
+def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[str, Any]:
     """For a job with an outcome, the content of `result.json`."""
-    times = {
-        "started": datetime.fromisoformat(result["started"]) if result.get("started") else None,
-        "finished": datetime.fromisoformat(result["finished"]),
-    }
+    finished = datetime.fromisoformat(result["finished"])
+    started = datetime.fromisoformat(result["started"]) if result.get("started") else None
+    times = {"started": started, "finished": finished}
     if result["status"] == Status.SUCCESSFUL:
-        return {**_closed(retention_days), **times, "status": Status.SUCCESSFUL, "progress": 100, "message": "Done"}
+        run = (finished - started).total_seconds() if started else 0.0
+        done = {
+            "status": Status.SUCCESSFUL,
+            "progress": 100,
+            "message": "Done",
+            "size": _size(result["outputs"]),
+            "core_hours": job.resources.cpus * max(0.0, run) / 3600,
+        }
+        return {**_closed(retention_days), **times, **done}
     return {**failure(result["error"], retention_days), **times}
 
 
@@ -43,6 +50,11 @@ def dismissal(retention_days: float) -> dict[str, Any]:
         "finished": datetime.now(UTC),
         "message": "Dismissed",
     }
+
+
+def _size(outputs: Mapping[str, Any]) -> int:
+    """Bytes of all output files."""
+    return sum(file.get("size", 0) for entry in outputs.values() for file in entry.get("files", [entry]))
 
 
 def _closed(retention_days: float) -> dict[str, Any]:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import from_json, to_json
 
 from phidias_gateway.errors import InvalidRequest
+
+
+class RequestedResources(BaseModel):
+    """What the client wants a job to be given, instead of what its process asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cpus: Annotated[int, Field(ge=1)] | None = None
+    memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    gpus: Annotated[int, Field(ge=0)] | None = None
 
 
 class ExecuteRequest(BaseModel):
@@ -26,6 +37,8 @@ class ExecuteRequest(BaseModel):
     """None: all outputs. An entry may hold `transmissionMode` ("value" or "reference")"""
     response: Literal["raw", "document"] | None = None
     """None: the client did not say"""
+    resources: RequestedResources | None = None
+    """PHIDIAS's own: more memory or time than usual, such as after a job that had too little"""
 
     @field_validator("outputs")
     @classmethod
@@ -61,6 +74,8 @@ class ExecuteRequest(BaseModel):
     def digest(self, process_id: str) -> str:
         """The same for the same request, whatever the order of its members."""
         content = {"process": process_id, **self.model_dump(mode="json")}
+        if self.resources is None:
+            del content["resources"]
         return hashlib.sha256(to_json(_sorted(content))).hexdigest()
 
 

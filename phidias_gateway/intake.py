@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ulid import ULID
 
+from phidias_gateway import limits, preparation
 from phidias_gateway.errors import (
     DiskFull,
     InvalidRequest,
@@ -22,11 +23,12 @@ from phidias_gateway.errors import (
     NoSuchResult,
     PhidiasError,
 )
+from phidias_gateway.estimate import Estimate, expected_core_hours
 from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.job_folder import JobFolder
-from phidias_gateway.preparation import Prepared, prepare
-from phidias_gateway.process import Process
+from phidias_gateway.preparation import Given, Prepared
+from phidias_gateway.process import Effort, Process, Resources
 from phidias_gateway.registry import processes
 from phidias_gateway.results import Results
 from phidias_gateway.settings import Settings
@@ -34,6 +36,7 @@ from phidias_gateway.store import Store
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _PLANNERS = 8
+Made = TypeVar("Made")
 
 
 class Intake:
@@ -53,11 +56,7 @@ class Intake:
         self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str
     ) -> tuple[Job, bool]:
         """The recorded job, and False if `key` had made it before. For the rest see `Jobs.submit`."""
-        process = processes().get(process_id)
-        if process is None:
-            raise NoSuchProcess(
-                f"This gateway has no process {process_id[:100]!r}.", remedy="See /processes for those it has."
-            )
+        process = _process(process_id)
         if key is not None and not _KEY.fullmatch(key):
             raise InvalidRequest(
                 "The Idempotency-Key cannot be used.",
@@ -67,40 +66,25 @@ class Intake:
         known = await asyncio.to_thread(self._store.find_key, owner, key)
         if known is not None:
             return _same(known, digest), False
-        self._check_disk()
-        prepared = await self._prepare(owner, process, request, base_url)
-        return await asyncio.to_thread(self._record, owner, process, request, prepared, key, digest)
+        limits.refuse(limits.of_disk(self._settings))
+        resources = _resources(process, request)
+        limits.refuse(limits.of_resources(resources, self._settings.limits))
+        prepared = await self._plan(self._prepare, owner, process, request, base_url)
+        return await asyncio.to_thread(self._record, owner, process, request, resources, prepared, key, digest)
 
-    def _check_disk(self) -> None:
-        free = shutil.disk_usage(self._settings.store.root).free / 1e9
-        if free < self._settings.limits.min_free_gb:
-            raise DiskFull(
-                f"{free:.1f} GB are free for jobs; this site keeps {self._settings.limits.min_free_gb:g} GB "
-                "(limits.min_free_gb).",
-                remedy="Delete jobs you no longer need, or ask the site's administrator for space.",
-            )
+    async def estimate(self, owner: str, process_id: str, request: ExecuteRequest, base_url: str) -> Estimate:
+        """What the job of this request would amount to; nothing is recorded. Raises InputError and its like."""
+        return await self._plan(self._estimate, owner, _process(process_id), request, base_url)
 
-    def _check_limits(self, owner: str) -> None:
-        limits = self._settings.limits
-        for status, name, limit in (
-            (Status.ACCEPTED, "queued_jobs_per_user", limits.queued_jobs_per_user),
-            (Status.RUNNING, "running_jobs_per_user", limits.running_jobs_per_user),
-        ):
-            count = self._store.count_open(owner, status)
-            if count >= limit:
-                raise LimitExceeded(
-                    f"You have {count} jobs that are {status}; this site allows {limit} (limits.{name}).",
-                    remedy="Wait until some have ended, or dismiss some.",
-                )
-
-    async def _prepare(
-        self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str
-    ) -> Prepared:
-        def own(href: str) -> Path | None:
-            return self._own_file(owner, base_url, href)
-
-        loop = asyncio.get_running_loop()
-        planning = loop.run_in_executor(self._planners, prepare, process, request, self._settings, own)
+    async def _plan(
+        self,
+        work: Callable[[str, Process[Any, Any], ExecuteRequest, str], Made],
+        owner: str,
+        process: Process[Any, Any],
+        request: ExecuteRequest,
+        base_url: str,
+    ) -> Made:
+        planning = asyncio.get_running_loop().run_in_executor(self._planners, work, owner, process, request, base_url)
         try:
             async with asyncio.timeout(self._settings.limits.plan_seconds):
                 return await planning
@@ -110,13 +94,36 @@ class Intake:
                 remedy="Ask for a smaller area or a shorter period, or try again when the catalogue answers faster.",
             ) from None
 
+    def _prepare(self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str) -> Prepared:
+        given = self._read(owner, process, request, base_url)
+        limits.refuse(limits.of_inputs(given.inputs, self._settings.limits))
+        prepared = preparation.plan(process, given)
+        limits.refuse(limits.of_effort(prepared.effort, self._settings.limits))
+        return prepared
+
+    def _estimate(self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str) -> Estimate:
+        given = self._read(owner, process, request, base_url)
+        allowed, resources = self._settings.limits, _resources(process, request)
+        excesses = [*limits.of_inputs(given.inputs, allowed)]
+        # What is too large to be run may be too large to be planned.
+        effort = Effort() if excesses else preparation.plan(process, given).effort
+        excesses += limits.of_effort(effort, allowed)
+        excesses += limits.of_resources(resources, allowed)
+        excesses += limits.of_jobs(owner, allowed, self._store)
+        excesses += limits.of_disk(self._settings)
+        core_hours = expected_core_hours(effort, self._store.measured(process.id))
+        return Estimate(effort, resources, core_hours, tuple(excesses))
+
+    def _read(self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str) -> Given:
+        return preparation.read(process, request, self._settings, lambda href: self._own_file(owner, base_url, href))
+
     def _own_file(self, owner: str, base_url: str, href: str) -> Path | None:
         """See `preparation.OwnFiles`."""
         if not href.startswith(base_url + "/"):
             return None
         path = unquote(urlsplit(href[len(base_url) :]).path)
         if upload := re.fullmatch(r"/uploads/([0-9a-f]{64})", path):
-            if self._store.has_upload(owner, upload[1]):
+            if self._store.use_upload(owner, upload[1]):
                 return self._settings.store.uploads / upload[1]
         elif result := re.fullmatch(r"/jobs/([0-9A-Z]{26})/results/([^/]+)", path):
             job = self._store.get(result[1], owner)
@@ -132,6 +139,7 @@ class Intake:
         owner: str,
         process: Process[Any, Any],
         request: ExecuteRequest,
+        resources: Resources,
         prepared: Prepared,
         key: str | None,
         digest: str,
@@ -148,11 +156,12 @@ class Intake:
             attempt=1,
             retries=0,
             version=1,
-            resources=process.resources,
+            resources=resources,
             environment=process.environment,
             created=now,
             updated=now,
             message="Accepted",
+            effort=prepared.effort,
         )
         folder = JobFolder(self._settings.store.jobs / job.id)
         content = {
@@ -160,7 +169,7 @@ class Intake:
             "process": process.id,
             "version": process.version,
             "inputs": prepared.inputs.model_dump(mode="json"),
-            "requested": {"outputs": request.outputs, "response": request.response},
+            "requested": request.model_dump(mode="json", include={"outputs", "response", "resources"}),
             "site": prepared.site.model_dump(mode="json"),
             "resources": job.resources.model_dump(mode="json"),
         }
@@ -172,7 +181,12 @@ class Intake:
                 remedy="Ask the site's administrator to look after the gateway's disk.",
             ) from None
         try:
-            known = self._store.record(job, key=key, digest=digest, check=lambda _: self._check_limits(owner))
+            known = self._store.record(
+                job,
+                key=key,
+                digest=digest,
+                check=lambda store: limits.refuse(limits.of_jobs(owner, self._settings.limits, store)),
+            )
             created = known[0].id == job.id
             if not created:
                 folder.remove()
@@ -180,6 +194,21 @@ class Intake:
         except PhidiasError:
             folder.remove()
             raise
+
+
+def _process(process_id: str) -> Process[Any, Any]:
+    process = processes().get(process_id)
+    if process is None:
+        raise NoSuchProcess(
+            f"This gateway has no process {process_id[:100]!r}.", remedy="See /processes for those it has."
+        )
+    return process
+
+
+def _resources(process: Process[Any, Any], request: ExecuteRequest) -> Resources:
+    """What one task of the job is given."""
+    wanted = request.resources.model_dump(exclude_none=True) if request.resources else {}
+    return process.resources.model_copy(update=wanted)
 
 
 def _same(known: tuple[Job, str], digest: str) -> Job:

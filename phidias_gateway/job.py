@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from phidias_gateway.process import Resources
+from phidias_gateway.process import Effort, Resources
 
 
 class Status(StrEnum):
@@ -71,6 +71,13 @@ class Job:
     queue_reason: str | None = None
     estimated_start: datetime | None = None
     native_id: str | None = None
+    pinned: bool = False
+    """Kept although its time is over"""
+    size: int = 0
+    """Bytes of its output files"""
+    effort: Effort = field(default_factory=Effort)
+    core_hours: float | None = None
+    """What a successful job has taken"""
 
     @property
     def name(self) -> str:

@@ -9,17 +9,19 @@ import logging
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from phidias_gateway.changes import Changes
 from phidias_gateway.endings import dismissal
 from phidias_gateway.errors import GatewayBusy, NoSuchJob, SchedulerUnavailable
+from phidias_gateway.estimate import Estimate
 from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.intake import Intake
 from phidias_gateway.job import Job, LogPart, Outcome, Page, Status, Step
 from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.limits import of_pins, refuse
 from phidias_gateway.results import Results
 from phidias_gateway.retention import remove, remove_unrecorded
 from phidias_gateway.schedulers.scheduler import Scheduler
@@ -90,6 +92,16 @@ class Jobs:
         job, created = await asyncio.shield(made)
         return self.get(owner, job.id), created
 
+    async def estimate(
+        self, owner: str, process_id: str, request: ExecuteRequest, *, base_url: str
+    ) -> tuple[Estimate, datetime | None]:
+        """What the job of this request would amount to, and when it would start; nothing is recorded.
+
+        Raises InputError, InvalidRequest, NoSuchProcess.
+        """
+        estimate = await self._intake.estimate(owner, process_id, request, base_url)
+        return estimate, await self._scheduler.expected_start(estimate.resources)
+
     async def _make(
         self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str
     ) -> tuple[Job, bool]:
@@ -124,6 +136,20 @@ class Jobs:
                 await self._scheduler.cancel([job.name])
         except (SchedulerUnavailable, TimeoutError, OSError) as error:
             log.warning("%s is not ended yet: %s", job.name, error)
+
+    async def pin(self, owner: str, job_id: str, pinned: bool) -> Job:
+        """Keep a job beyond its time, or give it a new time from now on. Raises NoSuchJob, LimitExceeded."""
+        while True:
+            job = self.get(owner, job_id)
+            if job.pinned == pinned:
+                return job
+            if pinned:
+                refuse(of_pins(owner, self._settings.limits, self._store))
+            new: dict[str, Any] = {"pinned": pinned}
+            if job.expires is not None and not pinned:
+                new["expires"] = datetime.now(UTC) + timedelta(days=self._settings.limits.retention_days)
+            if changed := await self._changes.apply([Change(job, new)]):
+                return changed[0]
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -186,6 +212,10 @@ class Jobs:
             after=after,
             limit=limit,
         )
+
+    def definition(self, job: Job) -> dict[str, Any]:
+        """The execute request of a job, as it can be sent again. Raises NoSuchResult if its files are gone."""
+        return self._results.definition(job)
 
     def results(self, job: Job) -> Outcome:
         """What a successful job gave. Raises ResultNotReady, or JobFailed with the job's own problem."""

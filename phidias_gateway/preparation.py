@@ -15,13 +15,12 @@ from pydantic_core import ErrorDetails, from_json, to_json
 from phidias_gateway.errors import InputError, InvalidRequest
 from phidias_gateway.execute_request import ExecuteRequest, refuse_infinite
 from phidias_gateway.fetch import Document, fetch
-from phidias_gateway.inputs import AreaOfInterest, Raster
-from phidias_gateway.process import Process, ProcessInputs
+from phidias_gateway.inputs import Raster
+from phidias_gateway.process import Effort, Process, ProcessInputs
 from phidias_gateway.references import Archive, Site
 from phidias_gateway.settings import Settings
 
 _QUALIFIED = frozenset({"value", "mediaType", "encoding", "schema", "format"})
-_EARTH_RADIUS_KM = 6371.0088
 
 
 class OwnFiles(Protocol):
@@ -32,17 +31,28 @@ class OwnFiles(Protocol):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Given:
+    """What a request gives, understood."""
+
     inputs: ProcessInputs
     site: Site
     """The site with the user's own files that the inputs refer to, each as an archive of one file"""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a job needs."""
+
+    inputs: ProcessInputs
+    site: Site
     plan: Mapping[str, Any]
+    effort: Effort
 
 
-def prepare(process: Process[Any, Any], request: ExecuteRequest, settings: Settings, own: OwnFiles) -> Prepared:
-    """Everything that can be known before a job is submitted. Reads over the network; run it in a thread.
+def read(process: Process[Any, Any], request: ExecuteRequest, settings: Settings, own: OwnFiles) -> Given:
+    """References read, inputs validated. Reads over the network; run it in a thread.
 
-    Raises InputError or InvalidRequest, and whatever PhidiasError `Process.plan` raises.
+    Raises InputError or InvalidRequest.
     """
     for name in request.outputs or ():
         if name not in process.Outputs.model_fields:
@@ -57,9 +67,18 @@ def prepare(process: Process[Any, Any], request: ExecuteRequest, settings: Setti
         annotation = None if field is None else field.annotation
         values[name] = resolver.resolve(name, value, annotation)
     inputs = _validate(process, values)
-    _check_area(inputs, settings.limits.area_km2)
-    site = Site(archives=(*resolver.archives, *settings.archives), allow_hosts=settings.references.allow_hosts)
-    return Prepared(inputs, site, process.plan(inputs, site))
+    return Given(
+        inputs, Site(archives=(*resolver.archives, *settings.archives), allow_hosts=settings.references.allow_hosts)
+    )
+
+
+def plan(process: Process[Any, Any], given: Given) -> Prepared:
+    """Everything else that can be known before a job is submitted. Reads over the network; run it in a thread.
+
+    Raises whatever PhidiasError `Process.plan` raises.
+    """
+    made = process.plan(given.inputs, given.site)
+    return Prepared(given.inputs, given.site, made, process.effort(given.inputs, made))
 
 
 class _Resolver:
@@ -173,26 +192,3 @@ def _explain(process: Process[Any, Any], error: ErrorDetails) -> InputError:
 def _short(value: Any) -> str:
     text = to_json(value, inf_nan_mode="constants", fallback=str).decode()
     return text if len(text) <= 80 else text[:80] + "..."
-
-
-def _check_area(inputs: ProcessInputs, limit: float) -> None:
-    for name, value in inputs:
-        if isinstance(value, AreaOfInterest) and (size := area_km2(value)) > limit:
-            raise InputError(
-                name,
-                f"The area has {size:,.0f} km2; this site takes up to {limit:,.0f} km2 (limits.area_km2).",
-                remedy="Draw a smaller area, or run the process on its parts.",
-            )
-
-
-def area_km2(area: AreaOfInterest) -> float:
-    """Its surface in km2 on a sphere, by Lambert's cylindrical equal-area projection."""
-    import numpy as np
-    import shapely
-    from shapely.geometry import shape
-
-    def project(degrees: Any) -> Any:
-        radians = np.radians(degrees)
-        return _EARTH_RADIUS_KM * np.column_stack([radians[:, 0], np.sin(radians[:, 1])])
-
-    return float(shapely.transform(shape(area.geometry()), project).area)

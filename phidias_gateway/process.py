@@ -28,6 +28,19 @@ class Resources(BaseModel):
     gpus: int = 0
 
 
+class Effort(BaseModel):
+    """How large a planned job is, as far as its process can tell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scenes: int | None = None
+    tiles: int | None = None
+    pixels: int | None = None
+    """Of the result"""
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+
+
 class ProcessInputs(BaseModel):
     """Base of a process's inputs. The first line under a field is its label, the rest its help."""
 
@@ -91,6 +104,10 @@ class Process(ABC, Generic[In, Out]):
         Runs in the gateway: keep it to metadata. Raises InputError for inputs that cannot lead to a result.
         """
         return {}
+
+    def effort(self, inputs: In, plan: Mapping[str, Any]) -> Effort:
+        """How large the job of this plan is: for the site's limits, and the estimate that a user asks for."""
+        return Effort()
 
     @abstractmethod
     def run(self, inputs: In, workspace: Workspace) -> Out:

@@ -126,7 +126,7 @@ class Reconciler:
         return Change(job, new) if new else None
 
     def _ended(self, job: Job, result: Mapping[str, Any]) -> Change:
-        return Change(job, ending(result, self._settings.limits.retention_days))
+        return Change(job, ending(job, result, self._settings.limits.retention_days))
 
     async def _missing(self, job: Job) -> Change | None:
         """The scheduler does not know the job (any more), and no worker shows a sign of life."""

@@ -39,6 +39,16 @@ class Results:
         }
         return Outcome(outputs, transmission, requested["response"])
 
+    def definition(self, job: Job) -> dict[str, Any]:
+        """The execute request of a job, as it can be sent again. Raises NoSuchResult if its files are gone."""
+        try:
+            request = self._folder(job).request()
+        except FileNotFoundError:
+            raise NoSuchResult("The job's files are gone.", remedy="Fill in the form anew.") from None
+        wanted = {name: value for name, value in request["requested"].items() if value is not None}
+        # An input left empty says no more than one left out.
+        return {"inputs": {name: value for name, value in request["inputs"].items() if value is not None}, **wanted}
+
     def path(self, job: Job, name: str) -> Path:
         """The path of an output file, by its name in `OutputFile.file`. Raises NoSuchResult for any other name."""
         if job.status is Status.SUCCESSFUL:

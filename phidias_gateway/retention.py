@@ -1,9 +1,9 @@
-"""What leaves the store: jobs whose time is over, and folders that never became a job."""
+"""What leaves the store: jobs and uploads whose time is over, and folders that never became a job."""
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from phidias_gateway.job import Job
@@ -27,6 +27,16 @@ def remove_expired(store: Store, jobs_root: Path) -> None:
         for job in expired:
             log.info("job %s has expired", job.id)
             remove(store, jobs_root, job)
+
+
+def remove_unused_uploads(store: Store, uploads: Path, retention_days: float) -> None:
+    """Remove uploads that nobody has used for so long, and that no open job may need."""
+
+    def remove(sha256: str) -> None:
+        log.info("upload %s has expired", sha256)
+        (uploads / sha256).unlink(missing_ok=True)
+
+    store.forget_uploads(datetime.now(UTC) - timedelta(days=retention_days), remove)
 
 
 def remove_unrecorded(store: Store, jobs_root: Path) -> None:

@@ -98,13 +98,27 @@ class LimitSettings(Section):
     body_mb: Annotated[float, Field(gt=0)] = 10.0
     upload_mb: Annotated[float, Field(gt=0)] = 4096.0
     area_km2: Annotated[float, Field(gt=0)] = 100_000.0
+    scenes: Annotated[int, Field(ge=1)] = 5_000
+    """Scenes of one job"""
+    pixels: Annotated[int, Field(ge=1)] = 20_000_000_000
+    """Pixels of one job's result"""
+    cpus: Annotated[int, Field(ge=1)] = 64
+    """What one task may be given at most: CPUs, memory, time and GPUs"""
+    memory_gb: Annotated[float, Field(gt=0)] = 256.0
+    minutes: Annotated[float, Field(gt=0)] = 2880.0
+    gpus: Annotated[int, Field(ge=0)] = 8
     running_jobs_per_user: Annotated[int, Field(ge=1)] = 100
     queued_jobs_per_user: Annotated[int, Field(ge=1)] = 1000
+    pinned_jobs_per_user: Annotated[int, Field(ge=0)] = 100
+    """Jobs that a user may keep beyond their time"""
+    disk_gb_per_user: Annotated[float, Field(gt=0)] = 1000.0
+    """What a user's results and uploads may take before no new job is accepted"""
     min_free_gb: Annotated[float, Field(ge=0)] = 1.0
     plan_seconds: Annotated[float, Field(gt=0)] = 120.0
     """Longest time for planning a job (finding its scenes) before it is submitted"""
     sync_seconds: Annotated[float, Field(gt=0)] = 30.0
     retention_days: Annotated[float, Field(gt=0)] = 30.0
+    """How long a job is kept after its end, and an upload after its last use"""
 
 
 class AccessSettings(Section):

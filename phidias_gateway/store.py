@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from phidias_gateway.errors import PhidiasError
 from phidias_gateway.job import Job, Page, Status, Step
-from phidias_gateway.process import Resources
+from phidias_gateway.process import Effort, Resources
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job (
@@ -27,22 +28,41 @@ CREATE TABLE IF NOT EXISTS job (
     resources TEXT NOT NULL, environment TEXT NOT NULL,
     created REAL NOT NULL, updated REAL NOT NULL, started REAL, finished REAL, expires REAL,
     progress INTEGER NOT NULL, message TEXT NOT NULL, cause TEXT, remedy TEXT, problem TEXT,
-    queue_reason TEXT, estimated_start REAL, native_id TEXT,
+    queue_reason TEXT, estimated_start REAL, native_id TEXT, pinned INTEGER NOT NULL, size INTEGER NOT NULL,
+    effort TEXT NOT NULL, core_hours REAL,
     UNIQUE (owner, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS job_of_owner ON job (owner, id);
 CREATE INDEX IF NOT EXISTS job_of_owner_by_status ON job (owner, status, id);
 CREATE INDEX IF NOT EXISTS job_of_owner_by_process ON job (owner, process_id, id);
 CREATE INDEX IF NOT EXISTS open_job ON job (id) WHERE step != 'closed';
-CREATE INDEX IF NOT EXISTS job_expires ON job (expires) WHERE expires IS NOT NULL;
+CREATE INDEX IF NOT EXISTS job_expires ON job (expires) WHERE expires IS NOT NULL AND NOT pinned;
+CREATE INDEX IF NOT EXISTS job_size ON job (owner, size);
+CREATE INDEX IF NOT EXISTS pinned_job ON job (owner) WHERE pinned;
+CREATE INDEX IF NOT EXISTS measured_job ON job (process_id, id) WHERE core_hours IS NOT NULL;
 CREATE TABLE IF NOT EXISTS upload (
-    owner TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL,
+    owner TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, used REAL NOT NULL,
     PRIMARY KEY (owner, sha256)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owner_of_upload ON upload (sha256);
 """
+_SCHEMA_VERSION = 1
+_PLANNING_SECONDS = 3600.0
+"""An upload's last use may be written so long before the job that uses it is recorded"""
 _TIMES = frozenset({"created", "updated", "started", "finished", "expires", "estimated_start"})
 _COLUMNS = tuple(field.name for field in fields(Job))
+
+
+class StoreUnusable(PhidiasError):
+    """The store was made by a version of the gateway whose tables this one does not know."""
+
+    title = "The store cannot be used"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} was made by another version of the gateway.",
+            remedy="Serve it with that version until its jobs have ended, or set another store.root.",
+        )
 
 
 @dataclass(frozen=True)
@@ -63,8 +83,18 @@ class Store:
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._connection().executescript(_SCHEMA)
+        self._make_tables()
         path.chmod(0o600)
+
+    def _make_tables(self) -> None:
+        connection = self._connection()
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0 and connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'job'").fetchone():
+            found = -1  # made before versions were counted
+        if found not in (0, _SCHEMA_VERSION):
+            raise StoreUnusable(self._path)
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def close(self) -> None:
         with self._lock:
@@ -129,14 +159,27 @@ class Store:
         """All that are not closed, oldest first."""
         return self._jobs("SELECT * FROM job WHERE step != 'closed' ORDER BY id", ())
 
+    def bytes_of(self, owner: str) -> int:
+        """What the owner's results and uploads take on the disk."""
+        query = "SELECT total(size) FROM {} WHERE owner = ?"
+        return int(sum(self._rows(query.format(table), (owner,))[0][0] for table in ("job", "upload")))
+
+    def count_pinned(self, owner: str) -> int:
+        return int(self._rows("SELECT count(*) FROM job WHERE owner = ? AND pinned", (owner,))[0][0])
+
+    def measured(self, process_id: str, limit: int = 50) -> list[Job]:
+        """The latest successful jobs of a process, whoever owned them: what such a job costs."""
+        query = "SELECT * FROM job WHERE process_id = ? AND core_hours IS NOT NULL ORDER BY id DESC LIMIT ?"
+        return self._jobs(query, (process_id, limit))
+
     def count_open(self, owner: str, status: Status) -> int:
         return int(
             self._rows("SELECT count(*) FROM job WHERE owner = ? AND status = ?", (owner, status.value))[0][0],
         )
 
     def expired(self, now: datetime, limit: int = 100) -> list[Job]:
-        """Closed jobs whose time is over."""
-        query = "SELECT * FROM job WHERE expires < ? AND step = 'closed' ORDER BY expires LIMIT ?"
+        """Closed jobs whose time is over, and that nobody has pinned."""
+        query = "SELECT * FROM job WHERE expires < ? AND NOT pinned AND step = 'closed' ORDER BY expires LIMIT ?"
         return self._jobs(query, (now.timestamp(), limit))
 
     def ids(self) -> set[str]:
@@ -178,14 +221,38 @@ class Store:
 
     # --- uploads -----------------------------------------------------------------------------------------------------
 
-    def add_upload(self, owner: str, sha256: str, size: int) -> None:
-        """Record, durably, that `owner` has uploaded `<settings.store.uploads>/<sha256>`; again is no error."""
-        with self._transaction() as connection:
-            row = (owner, sha256, size, time.time())
-            connection.execute("INSERT OR IGNORE INTO upload (owner, sha256, size, created) VALUES (?, ?, ?, ?)", row)
+    def add_upload(self, owner: str, sha256: str, size: int, place: Callable[[], None]) -> None:
+        """Record, durably, that `owner` has uploaded `<settings.store.uploads>/<sha256>`; again is no error.
 
-    def has_upload(self, owner: str, sha256: str) -> bool:
-        return self._one("SELECT 1 FROM upload WHERE owner = ? AND sha256 = ?", (owner, sha256)) is not None
+        `place` puts the file there, within the transaction, so that no sweeper takes it away in between.
+        """
+        with self._transaction() as connection:
+            place()
+            connection.execute(
+                "INSERT INTO upload (owner, sha256, size, used) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET used = excluded.used",
+                (owner, sha256, size, time.time()),
+            )
+
+    def use_upload(self, owner: str, sha256: str) -> bool:
+        """Whether the owner has uploaded this; if so, its time begins anew."""
+        with self._transaction() as connection:
+            query = "UPDATE upload SET used = ? WHERE owner = ? AND sha256 = ?"
+            return bool(connection.execute(query, (time.time(), owner, sha256)).rowcount)
+
+    def forget_uploads(self, unused_since: datetime, remove: Callable[[str], None]) -> None:
+        """Forget uploads that were not used since then; `remove` is told of each file that nobody has any more.
+
+        An upload that a job which is still open may use is kept.
+        """
+        query = (
+            "DELETE FROM upload WHERE used < ? AND NOT EXISTS (SELECT 1 FROM job WHERE job.owner = upload.owner "
+            "AND job.step != 'closed' AND job.created < upload.used + ?) RETURNING sha256"
+        )
+        with self._transaction() as connection:
+            for row in connection.execute(query, (unused_since.timestamp(), _PLANNING_SECONDS)).fetchall():
+                if not connection.execute("SELECT 1 FROM upload WHERE sha256 = ?", (row["sha256"],)).fetchone():
+                    remove(row["sha256"])
 
     # --- SQLite ------------------------------------------------------------------------------------------------------
 
@@ -232,7 +299,7 @@ def _to_row(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, datetime):
             row[name] = value.timestamp()
-        elif isinstance(value, Resources):
+        elif isinstance(value, Resources | Effort):
             row[name] = value.model_dump_json()
         elif isinstance(value, Mapping):
             row[name] = json.dumps(value)
@@ -246,5 +313,7 @@ def _from_row(row: sqlite3.Row) -> Job:
             values[name] = datetime.fromtimestamp(values[name], UTC)
     values["status"], values["step"] = Status(values["status"]), Step(values["step"])
     values["resources"] = Resources.model_validate_json(values["resources"])
+    values["effort"] = Effort.model_validate_json(values["effort"])
+    values["pinned"] = bool(values["pinned"])
     values["problem"] = None if values["problem"] is None else json.loads(values["problem"])
     return Job(**values)

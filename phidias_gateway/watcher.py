@@ -13,7 +13,7 @@ from phidias_gateway.errors import SchedulerUnavailable
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.job_folder import JobFolder
 from phidias_gateway.reconcile import Reconciler, Sight, look, stray_names
-from phidias_gateway.retention import remove_expired
+from phidias_gateway.retention import remove_expired, remove_unused_uploads
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Scheduler
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Change, Store
@@ -32,7 +32,7 @@ class Watcher:
     def __init__(
         self, settings: Settings, store: Store, changes: Changes, scheduler: Scheduler, submitter: Submitter
     ) -> None:
-        self._jobs_root = settings.store.jobs
+        self._settings = settings
         self._store = store
         self._changes = changes
         self._scheduler = scheduler
@@ -65,7 +65,7 @@ class Watcher:
     async def _turn(self) -> bool:
         if time.monotonic() >= self._sweep_due:
             self._sweep_due = time.monotonic() + _SWEEP_SECONDS
-            await asyncio.to_thread(remove_expired, self._store, self._jobs_root)
+            await asyncio.to_thread(self._sweep)
         # Before the jobs are read: one that is being submitted meanwhile would be judged by what it was.
         busy = self._submitter.busy()
         jobs = await asyncio.to_thread(self._store.open_jobs)
@@ -87,6 +87,10 @@ class Watcher:
             await self._end_strays(surveyed, jobs)
         return True
 
+    def _sweep(self) -> None:
+        remove_expired(self._store, self._settings.store.jobs)
+        remove_unused_uploads(self._store, self._settings.store.uploads, self._settings.limits.retention_days)
+
     async def _survey(self) -> Mapping[str, Observed] | None:
         begun = time.monotonic()
         try:
@@ -105,7 +109,7 @@ class Watcher:
         sights = {}
         for job in jobs:
             try:
-                sights[job.id] = look(JobFolder(self._jobs_root / job.id), job.attempt)
+                sights[job.id] = look(JobFolder(self._settings.store.jobs / job.id), job.attempt)
             except (OSError, ValueError) as error:
                 log.error("the folder of %s cannot be read: %s", job.id, error)
         return sights

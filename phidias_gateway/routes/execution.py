@@ -6,9 +6,9 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from phidias_gateway.documents import StatusInfo
+from phidias_gateway.documents import Estimate, Excess, StatusInfo
 from phidias_gateway.errors import ResultNotReady
 from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.http_errors import BadRequest
@@ -41,12 +41,61 @@ _BODY: dict[str, Any] = {
                             },
                         },
                         "response": {"type": "string", "enum": ["raw", "document"]},
+                        "resources": {
+                            "type": "object",
+                            "description": "What each task is given, where it shall differ from the process's own",
+                            "properties": {
+                                "cpus": {"type": "integer", "minimum": 1},
+                                "memory_gb": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+                                "minutes": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+                                "gpus": {"type": "integer", "minimum": 0},
+                            },
+                            "additionalProperties": False,
+                        },
                     },
                 }
             }
         },
     }
 }
+
+
+@router.post(
+    "/processes/{process_id}/estimate",
+    openapi_extra=_BODY,
+    responses={
+        200: {"model": Estimate},
+        404: {"description": "There is no such process"},
+        413: {"description": "The body is too large"},
+        415: {"description": "The body is not JSON"},
+    },
+)
+async def estimate(process_id: str, request: Request, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
+    """What a job would amount to, from the body that would start it; nothing is started."""
+    process = find(process_id)
+    asked = ExecuteRequest.parse(await json_body(request, limit_mb=here.settings.limits.body_mb))
+    found, start = await here.jobs.estimate(user, process.id, asked, base_url=base)
+    document = Estimate(
+        scenes=found.effort.scenes,
+        tiles=found.effort.tiles,
+        pixels=found.effort.pixels,
+        bytesRead=found.effort.bytes_read,
+        bytesWritten=found.effort.bytes_written,
+        resources=found.resources.model_dump(),
+        coreHours=found.core_hours,
+        estimatedStart=start,
+        limits=[
+            Excess(
+                limit=excess.limit,
+                allowed=excess.allowed,
+                asked=excess.asked,
+                detail=excess.error.detail,
+                remedy=excess.error.remedy,
+            )
+            for excess in found.excesses
+        ],
+    )
+    return JSONResponse(document.json_value(), headers={"Cache-Control": "no-store"})
 
 
 @router.post(
@@ -94,7 +143,7 @@ async def execute(
     headers = {"Location": f"{base}/jobs/{job.id}"}
     if wishes.respond_async:
         headers["Preference-Applied"] = "respond-async"
-    return status_response(job, base, headers, status_code=201)
+    return status_response(job, base, here, headers, status_code=201)
 
 
 async def _result(job: Job, asked: ExecuteRequest, outputs: int, base: str, here: TheGateway) -> Response:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from phidias_gateway.documents import JSON, REL, JobList, Link, Log, ProblemDocument, Queue, StatusInfo
+from phidias_gateway.documents import JSON, REL, Definition, JobList, Link, Log, ProblemDocument, Queue, StatusInfo
 from phidias_gateway.job import Job, Status
+from phidias_gateway.retry import proposal
 from phidias_gateway.routes import preferences
-from phidias_gateway.routes.context import BaseUrl, TheGateway, User, self_link
+from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, self_link
 from phidias_gateway.routes.filters import interval, kinds, statuses, words
+from phidias_gateway.settings import LimitSettings
 
 router = APIRouter(tags=["Jobs"])
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -22,7 +25,7 @@ LOG_PIECE = 256 * 1024
 """Largest piece of a log in one answer, in bytes"""
 
 
-def status_info(job: Job, base: str) -> StatusInfo:
+def status_info(job: Job, base: str, limits: LimitSettings) -> StatusInfo:
     """The job as OGC API - Processes shows it."""
     href = f"{base}/jobs/{job.id}"
     links = [
@@ -30,11 +33,18 @@ def status_info(job: Job, base: str) -> StatusInfo:
         Link(href=href, rel="monitor", type=JSON, title="The state of the job"),
         Link(href=f"{base}/jobs", rel="up", type=JSON, title="All your jobs"),
         Link(href=f"{href}/logs", rel="logs", type=JSON, title="The log of the job"),
+        Link(href=f"{href}/definition", rel="definition", type=JSON, title="The request, to be sent again"),
     ]
     if job.status is Status.SUCCESSFUL:
         links.append(Link(href=f"{href}/results", rel=REL + "results", type=JSON, title="The results"))
     if job.status is Status.FAILED:
         links.append(Link(href=f"{href}/results", rel=REL + "exceptions", type=JSON, title="Why the job failed"))
+    if (again := proposal(job, limits)) is not None:
+        address = f"{base}/processes/{quote(job.process_id, safe='')}/execution"
+        body = {"resources": again.resources} if again.resources else {}
+        links.append(
+            Link(href=address, rel="retry", type=JSON, title=again.title, method="POST", body=body, merge=True)
+        )
     return StatusInfo(
         jobID=job.id,
         id=job.id,
@@ -46,9 +56,12 @@ def status_info(job: Job, base: str) -> StatusInfo:
         started=job.started,
         finished=job.finished,
         updated=job.updated,
-        expires=job.expires,
+        expires=None if job.pinned else job.expires,
         cause=job.cause,
         remedy=job.remedy,
+        resources=job.resources.model_dump(),
+        pinned=job.pinned,
+        size=job.size if job.status is Status.SUCCESSFUL else None,
         queue=Queue(reason=job.queue_reason, estimatedStart=job.estimated_start) if job.queue_reason else None,
         exception=ProblemDocument.model_validate(dict(job.problem)) if job.problem else None,
         links=links,
@@ -56,10 +69,10 @@ def status_info(job: Job, base: str) -> StatusInfo:
 
 
 def status_response(
-    job: Job, base: str, headers: Mapping[str, str] = _NO_HEADERS, *, status_code: int = 200
+    job: Job, base: str, here: Gateway, headers: Mapping[str, str] = _NO_HEADERS, *, status_code: int = 200
 ) -> JSONResponse:
     """The job's StatusInfo as an answer, with its entity tag."""
-    document = status_info(job, base).json_value()
+    document = status_info(job, base, here.settings.limits).json_value()
     return JSONResponse(document, status_code=status_code, headers={"ETag": etag(job), **headers})
 
 
@@ -104,7 +117,9 @@ async def job_list(
     if page.next:
         following = request.url.include_query_params(cursor=page.next)
         links.append(Link(href=f"{base}/jobs?{following.query}", rel="next", type=JSON, title="The next page"))
-    return JSONResponse(JobList(jobs=[status_info(job, base) for job in page.jobs], links=links).json_value())
+    return JSONResponse(
+        JobList(jobs=[status_info(job, base, here.settings.limits) for job in page.jobs], links=links).json_value()
+    )
 
 
 @router.get(
@@ -133,7 +148,7 @@ async def job_status(
         job = here.jobs.get(user, job_id)
     if preferences.matches(if_none_match, etag(job)):
         return Response(status_code=304, headers={"ETag": etag(job), **headers})
-    return status_response(job, base, headers)
+    return status_response(job, base, here, headers)
 
 
 @router.delete(
@@ -142,7 +157,37 @@ async def job_status(
 )
 async def dismiss(job_id: str, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
     """End a job that has not ended; remove one that has, with its files."""
-    return status_response(await here.jobs.dismiss(user, job_id), base)
+    return status_response(await here.jobs.dismiss(user, job_id), base, here)
+
+
+@router.get(
+    "/jobs/{job_id}/definition",
+    responses={200: {"model": Definition}, 404: {"description": "There is no such job, or its files are gone"}},
+)
+async def definition(job_id: str, user: User, here: TheGateway) -> JSONResponse:
+    """The execute request of a job, as it can be sent again."""
+    return JSONResponse(await run_in_threadpool(here.jobs.definition, here.jobs.get(user, job_id)))
+
+
+@router.put(
+    "/jobs/{job_id}/pin",
+    responses={
+        200: {"model": StatusInfo},
+        404: {"description": "There is no such job"},
+        429: {"description": "You have pinned as many jobs as the site allows"},
+    },
+)
+async def pin(job_id: str, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
+    """Keep a job beyond its time."""
+    return status_response(await here.jobs.pin(user, job_id, True), base, here)
+
+
+@router.delete(
+    "/jobs/{job_id}/pin", responses={200: {"model": StatusInfo}, 404: {"description": "There is no such job"}}
+)
+async def unpin(job_id: str, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
+    """Let a job expire; its time begins anew."""
+    return status_response(await here.jobs.pin(user, job_id, False), base, here)
 
 
 @router.get("/jobs/{job_id}/logs", responses={200: {"model": Log}, 404: {"description": "There is no such job"}})

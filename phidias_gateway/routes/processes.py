@@ -76,5 +76,6 @@ def _links(process_id: str, base: str) -> list[Link]:
     return [
         Link(href=href, rel="self", type=JSON, title="The process description"),
         Link(href=f"{href}/execution", rel=REL + "execute", type=JSON, title="Run the process"),
+        Link(href=f"{href}/estimate", rel="estimate", type=JSON, title="What a job would amount to"),
         Link(href=f"{base}/jobs?processID={process_id}", rel=REL + "job-list", type=JSON, title="Its jobs"),
     ]

@@ -31,7 +31,7 @@ Sha256 = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA
 @router.get("/uploads/{sha256}", responses={200: {"model": Upload}, 404: {"description": "It is not there"}})
 async def has_upload(sha256: Sha256, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
     """Whether you have uploaded this file already, and its address as a reference."""
-    if not await run_in_threadpool(here.store.has_upload, user, sha256):
+    if not await run_in_threadpool(here.store.use_upload, user, sha256):
         raise NotFound("You have not uploaded this file.", remedy="Upload it with PUT.")
     return JSONResponse(Upload(href=f"{base}/uploads/{sha256}").json_value())
 
@@ -54,7 +54,7 @@ async def has_upload(sha256: Sha256, user: User, base: BaseUrl, here: TheGateway
 async def upload(sha256: Sha256, request: Request, user: User, base: BaseUrl, here: TheGateway) -> JSONResponse:
     """Upload a file. Its address can then be given as {"href": ...} to an input."""
     answer = Upload(href=f"{base}/uploads/{sha256}").json_value()
-    if await run_in_threadpool(here.store.has_upload, user, sha256):
+    if await run_in_threadpool(here.store.use_upload, user, sha256):
         return JSONResponse(answer)
     limits, folder = here.settings.limits, here.settings.store.uploads
     part = folder / f"{secrets.token_hex(8)}.part"
@@ -62,8 +62,7 @@ async def upload(sha256: Sha256, request: Request, user: User, base: BaseUrl, he
         if shutil.disk_usage(folder).free < limits.min_free_gb * GB:
             raise OSError(errno.ENOSPC, "below limits.min_free_gb")
         size = await _receive(request, part, sha256, limits.upload_mb)
-        await run_in_threadpool(os.replace, part, folder / sha256)
-        await run_in_threadpool(here.store.add_upload, user, sha256, size)
+        await run_in_threadpool(here.store.add_upload, user, sha256, size, lambda: os.replace(part, folder / sha256))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

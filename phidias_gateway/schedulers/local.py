@@ -12,9 +12,11 @@ import signal
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from phidias_gateway import process_tree
 from phidias_gateway.job_folder import LOG, JobFolder
+from phidias_gateway.process import Resources
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Task
 from phidias_gateway.settings import SchedulerSettings
 
@@ -97,6 +99,9 @@ class LocalScheduler:
 
     async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
         return {}
+
+    async def expected_start(self, resources: Resources) -> datetime | None:
+        return None if self._queue or len(self._runs) >= self._max_parallel else datetime.now(UTC)
 
     def refine(self, cause: str, log: str) -> str:
         return cause

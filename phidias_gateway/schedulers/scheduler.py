@@ -79,6 +79,9 @@ class Scheduler(Protocol):
     async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
         """What its accounting keeps about tasks that a survey no longer shows; may be empty."""
 
+    async def expected_start(self, resources: Resources) -> datetime | None:
+        """When a task that is submitted now would start, None if nobody can tell."""
+
     def refine(self, cause: str, log: str) -> str:
         """The cause of a task's end, if the end of its log tells more than the scheduler's state did."""
 

@@ -35,6 +35,7 @@ _DOUBT = re.compile(
     r"timed ?out|contact|connect|socket|communicat|transmi|receiv|message|temporarily|zero bytes|standby|protocol",
     re.IGNORECASE,
 )
+_TO_START = re.compile(r"to start at (\d+) ")
 _OUTGROWN = re.compile(r"^slurmstepd[^:]*: error: .*(exceeded (job |step )?memory limit|oom.kill)", re.I | re.M)
 
 
@@ -98,6 +99,17 @@ class SlurmScheduler:
             return {}
         return {}
 
+    async def expected_start(self, resources: Resources) -> datetime | None:
+        """By `sbatch --test-only`, which submits nothing and says on its error output when and where it would start."""
+        site = _site_options(self._slurm)
+        command = ["sbatch", "--test-only", *_request(resources), *site, "--wrap=true"]
+        try:
+            code, _, said = await _call(command, _query_environment(), _QUERY_SECONDS)
+        except (TimeoutError, OSError):
+            return None
+        start = _TO_START.search(said)
+        return datetime.fromtimestamp(int(start[1]), UTC) if code == 0 and start else None
+
     def refine(self, cause: str, log: str) -> str:
         """Without control groups, a job that outgrew its memory is just FAILED; slurmstepd says more in its log."""
         return "out-of-memory" if cause in ("worker-failed", "cancelled-by-site") and _OUTGROWN.search(log) else cause
@@ -112,7 +124,6 @@ class SlurmScheduler:
 
 def _sbatch(task: Task, slurm: SlurmSettings) -> list[str]:
     folder = str(task.folder).replace("%", "%%")  # sbatch replaces %j and the like in file names
-    site = {key: value for key, value in slurm.model_dump().items() if value is not None}
     return [
         "sbatch",
         "--parsable",
@@ -126,10 +137,14 @@ def _sbatch(task: Task, slurm: SlurmSettings) -> list[str]:
         "--nodes=1",
         "--ntasks=1",
         *_request(task.resources),
-        *(f"--{key}={value}" for key, value in site.items()),
+        *_site_options(slurm),
         str(task.folder / "job.sh"),
         *task.command,
     ]
+
+
+def _site_options(slurm: SlurmSettings) -> list[str]:
+    return [f"--{key}={value}" for key, value in slurm.model_dump().items() if value is not None]
 
 
 def _request(resources: Resources) -> list[str]:
@@ -182,14 +197,18 @@ def _parse_configuration(text: str) -> dict[str, str]:
 
 async def _query(command: list[str]) -> str:
     """What a tool answers. Raises SchedulerUnavailable for anything but success: then nothing is known."""
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "SLURM_CONF")}
     try:
-        code, out, err = await _call(command, {**kept, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}, _QUERY_SECONDS)
+        code, out, err = await _call(command, _query_environment(), _QUERY_SECONDS)
     except (TimeoutError, OSError) as error:
         raise SchedulerUnavailable(f"{command[0]} failed: {error or 'no answer'}") from None
     if code != 0:
         raise SchedulerUnavailable(f"{command[0]} failed: {err.strip()[:500]}")
     return out
+
+
+def _query_environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "SLURM_CONF")}
+    return {**kept, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
 
 
 async def _call(command: list[str], env: Mapping[str, str], seconds: float) -> tuple[int, str, str]:

@@ -32,7 +32,7 @@ from phidias_gateway.errors import (
 from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.inputs import AreaOfInterest
 from phidias_gateway.job import Status
-from phidias_gateway.preparation import area_km2
+from phidias_gateway.limits import area_km2
 from phidias_gateway.retention import remove_expired
 from phidias_gateway.store import Change
 from tests.gateway.jobs_of import BASE, ended, running, settings, submit, until
@@ -219,7 +219,7 @@ def test_own_uploads_and_results_are_inputs_and_nobody_elses(tmp_path: Path) -> 
             sha = hashlib.sha256(content).hexdigest()
             made.store.uploads.mkdir()
             (made.store.uploads / sha).write_bytes(content)
-            jobs._store.add_upload("ada", sha, len(content))
+            jobs._store.add_upload("ada", sha, len(content), lambda: None)
             upload = {"href": f"{BASE}/uploads/{sha}"}
             job = await ended(jobs, await submit(jobs, "read", raster=upload))
             assert jobs.results(job).outputs == {"content": "pixels"}

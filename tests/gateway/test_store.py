@@ -12,7 +12,7 @@ from ulid import ULID
 
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.process import Resources
-from phidias_gateway.store import Change, Store
+from phidias_gateway.store import Change, Store, StoreUnusable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -131,9 +131,11 @@ def test_every_question_of_the_daily_round_uses_an_index(store: Store) -> None:
     store.count_open("ada", Status.RUNNING)
     store.expired(START)
     store.find_key("ada", "k")
-    store.has_upload("ada", "0" * 64)
+    store.count_pinned("ada")
+    store.bytes_of("ada")
+    store.measured("echo")
     connection.set_trace_callback(None)
-    assert len(questions) == 8
+    assert len(questions) == 11
     for question in questions:
         plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
         assert "SCAN" not in plan.replace("SCAN job USING INDEX open_job", ""), (question, plan)
@@ -141,7 +143,45 @@ def test_every_question_of_the_daily_round_uses_an_index(store: Store) -> None:
 
 
 def test_an_upload_belongs_to_those_who_sent_it(store: Store) -> None:
-    store.add_upload("ada", "0" * 64, 7)
-    store.add_upload("ada", "0" * 64, 7)
-    assert store.has_upload("ada", "0" * 64)
-    assert not store.has_upload("eve", "0" * 64)
+    placed = []
+    store.add_upload("ada", "0" * 64, 7, lambda: placed.append(1))
+    store.add_upload("ada", "0" * 64, 7, lambda: placed.append(2))
+    assert placed == [1, 2]
+    assert store.use_upload("ada", "0" * 64)
+    assert not store.use_upload("eve", "0" * 64)
+    assert store.bytes_of("ada") == 7
+
+
+def test_an_upload_is_not_recorded_if_its_file_cannot_be_placed(store: Store) -> None:
+    def fail() -> None:
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        store.add_upload("ada", "0" * 64, 7, fail)
+    assert not store.use_upload("ada", "0" * 64)
+
+
+def test_unused_uploads_are_forgotten_but_for_those_an_open_job_may_need(store: Store) -> None:
+    for owner, letter in (("ada", "a"), ("eve", "a"), ("bob", "b")):
+        store.add_upload(owner, letter * 64, 7, lambda: None)
+    now = datetime.now(UTC)
+    busy = job(owner="eve", created=now)
+    store.record(busy, key=None, digest="d", check=unchecked)
+    removed: list[str] = []
+    store.forget_uploads(now - timedelta(days=1), removed.append)
+    assert removed == []
+    later = now + timedelta(days=1)
+    store.forget_uploads(later, removed.append)
+    assert removed == ["b" * 64]  # eve's job may read the other
+    assert [store.use_upload(owner, "a" * 64) for owner in ("ada", "eve")] == [False, True]
+    store.update([Change(busy, {"step": Step.CLOSED})])
+    store.forget_uploads(later, removed.append)
+    assert removed == ["b" * 64, "a" * 64]
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    made = Store(tmp_path / "store.sqlite3")
+    made._connection().execute("PRAGMA user_version = 99")
+    made.close()
+    with pytest.raises(StoreUnusable, match="another version"):
+        Store(tmp_path / "store.sqlite3")
