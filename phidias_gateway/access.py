@@ -94,7 +94,8 @@ class Tokens:
         self._database.execute(_SCHEMA)
 
     def close(self) -> None:
-        self._database.close()
+        with self._lock:
+            self._database.close()
 
     def create(self, user: str, *, lifetime: float | None = None, label: str = "") -> str:
         """A new token for `user`, valid for `lifetime` seconds (None: until revoked); it is seen only here.

@@ -68,7 +68,7 @@ class Intake:
             return _same(known, digest), False
         limits.refuse(limits.of_disk(self._settings))
         resources = _resources(process, request)
-        limits.refuse(limits.of_resources(resources, self._settings.limits))
+        limits.refuse(limits.of_resources(resources, process.resources, self._settings.limits))
         prepared = await self._plan(self._prepare, owner, process, request, base_url)
         return await asyncio.to_thread(self._record, owner, process, request, resources, prepared, key, digest)
 
@@ -108,7 +108,7 @@ class Intake:
         # What is too large to be run may be too large to be planned.
         effort = Effort() if excesses else preparation.plan(process, given).effort
         excesses += limits.of_effort(effort, allowed)
-        excesses += limits.of_resources(resources, allowed)
+        excesses += limits.of_resources(resources, process.resources, allowed)
         excesses += limits.of_jobs(owner, allowed, self._store)
         excesses += limits.of_disk(self._settings)
         core_hours = expected_core_hours(effort, self._store.measured(process.id))
@@ -169,7 +169,11 @@ class Intake:
             "process": process.id,
             "version": process.version,
             "inputs": prepared.inputs.model_dump(mode="json"),
-            "requested": request.model_dump(mode="json", include={"outputs", "response", "resources"}),
+            "requested": {
+                "outputs": request.outputs,
+                "response": request.response,
+                "resources": request.resources and request.resources.model_dump(exclude_none=True),
+            },
             "site": prepared.site.model_dump(mode="json"),
             "resources": job.resources.model_dump(mode="json"),
         }

@@ -50,12 +50,12 @@ def of_effort(effort: Effort, limits: LimitSettings) -> Iterator[Excess]:
         yield _of_input("pixels", limits.pixels, effort.pixels, "area", detail, remedy)
 
 
-def of_resources(resources: Resources, limits: LimitSettings) -> Iterator[Excess]:
-    """Of one task."""
+def of_resources(resources: Resources, own: Resources, limits: LimitSettings) -> Iterator[Excess]:
+    """Of one task. What the process asks for by itself (`own`) is the site's choice, and may be more."""
     units = {"cpus": "CPUs", "memory_gb": "GB of memory", "minutes": "minutes", "gpus": "GPUs"}
     for name, unit in units.items():
         asked, allowed = getattr(resources, name), getattr(limits, name)
-        if asked > allowed:
+        if asked > max(allowed, getattr(own, name)):
             detail = f"The job asks for {asked:g} {unit}; this site gives up to {allowed:g}"
             yield _of_input(name, allowed, asked, "resources", detail, f"Ask for at most {allowed:g} {unit}.")
 

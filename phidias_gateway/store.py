@@ -80,7 +80,8 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[tuple[sqlite3.Connection, threading.RLock]] = []
+        self._closed = False
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._make_tables()
@@ -97,11 +98,13 @@ class Store:
         connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def close(self) -> None:
+        """Close, once every thread is done with what it is doing; later use raises sqlite3.ProgrammingError."""
         with self._lock:
-            for connection in self._connections:
-                connection.close()
+            for connection, in_use in self._connections:
+                with in_use:
+                    connection.close()
             self._connections.clear()
-            self._local = threading.local()
+            self._closed = True
 
     # --- jobs --------------------------------------------------------------------------------------------------------
 
@@ -257,21 +260,27 @@ class Store:
     # --- SQLite ------------------------------------------------------------------------------------------------------
 
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        return self._mine()[0]
+
+    def _mine(self) -> tuple[sqlite3.Connection, threading.RLock]:
+        """This thread's connection, and the lock to hold while using it."""
+        mine: tuple[sqlite3.Connection, threading.RLock] | None = getattr(self._local, "mine", None)
+        if mine is None:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            self._local.connection = connection
+            self._local.mine = mine = (connection, threading.RLock())
             with self._lock:
-                self._connections.append(connection)
-        return connection
+                if self._closed:
+                    connection.close()
+                self._connections.append(mine)
+        return mine
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        with self._writing:
+        connection, in_use = self._mine()
+        with self._writing, in_use:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -281,7 +290,9 @@ class Store:
             connection.execute("COMMIT")
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-        return self._connection().execute(query, values).fetchall()
+        connection, in_use = self._mine()
+        with in_use:
+            return connection.execute(query, values).fetchall()
 
     def _one(self, query: str, values: Sequence[Any]) -> sqlite3.Row | None:
         return next(iter(self._rows(query, values)), None)

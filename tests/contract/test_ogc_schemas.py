@@ -185,7 +185,7 @@ def test_every_operation_is_served_and_answers_as_documented(api: dict[str, Any]
     values = {"process_id": "echo", "job_id": job, "name": "data.bin", "sha256": "0" * 64}
     operations = {(path, method) for path, item in api["paths"].items() for method in item}
     assert len(operations) > 20
-    for path, method in sorted(operations, key=lambda operation: operation[1] == "delete"):
+    for path, method in sorted(operations, key=lambda operation: (operation[1] == "delete", -len(operation[0]))):
         documented = api["paths"][path][method]["responses"]
         address = path.format(**values)
         answers = [

@@ -313,15 +313,16 @@ def test_results_before_the_end_after_a_failure_and_only_those_asked_for(tmp_pat
 def test_expired_jobs_leave_and_running_ones_never(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(settings(tmp_path)) as jobs:
-            old, kept = await ended(jobs, await submit(jobs)), await ended(jobs, await submit(jobs))
+            old, kept, pinned = [await ended(jobs, await submit(jobs)) for _ in range(3)]
             busy = await submit(jobs, seconds=1000)
             busy = await until(lambda: (job := jobs.get("ada", busy.id)).status is Status.RUNNING and job)
             past = {"expires": datetime.now(UTC) - timedelta(seconds=1)}
-            jobs._store.update([Change(old, past)])
+            pinned = await jobs.pin("ada", pinned.id, True)
+            jobs._store.update([Change(old, past), Change(pinned, past)])
             await until(lambda: jobs._store.update([Change(jobs.get("ada", busy.id), past)]))
             remove_expired(jobs._store, tmp_path / "jobs")
-            assert {job.id for job in jobs.list("ada").jobs} == {kept.id, busy.id}
-            assert {path.name for path in (tmp_path / "jobs").iterdir()} == {kept.id, busy.id}
+            assert {job.id for job in jobs.list("ada").jobs} == {kept.id, pinned.id, busy.id}
+            assert {path.name for path in (tmp_path / "jobs").iterdir()} == {kept.id, pinned.id, busy.id}
             await jobs.dismiss("ada", busy.id)
 
     asyncio.run(scenario())

@@ -7,16 +7,18 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from phidias_gateway.errors import SchedulerUnavailable
+from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.job import Status, Step
 from phidias_gateway.job_folder import JobFolder
 from phidias_gateway.schedulers.scheduler import Phase
 from phidias_gateway.schedulers.slurm_states import phase_of, reason_of
-from tests.gateway.jobs_of import ended, processes_of, running, runs, settings, submit, until
+from tests.gateway.jobs_of import BASE, ended, processes_of, running, runs, settings, submit, until
 from tests.slurm_cluster import SlurmCluster
 
 pytestmark = pytest.mark.usefixtures("trouble_pack")
@@ -130,6 +132,21 @@ def test_a_waiting_job_tells_why_and_can_be_dismissed(slurm: SlurmCluster, tmp_p
             await until(lambda: jobs.get("ada", job.id).step is Step.CLOSED)
             assert runs(tmp_path / "runs") == []
             assert job.name not in slurm.job_names()
+
+    asyncio.run(scenario())
+
+
+def test_slurm_tells_when_a_job_would_start(slurm: SlurmCluster, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(settings(tmp_path, "slurm")) as jobs:
+            _, start = await jobs.estimate("ada", "echo", ExecuteRequest.parse(b"{}"), base_url=BASE)
+            assert start is not None
+            assert abs((start - datetime.now(UTC)).total_seconds()) < 60
+            body = b'{"resources": {"memory_gb": 200}}'
+            estimate, start = await jobs.estimate("ada", "echo", ExecuteRequest.parse(body), base_url=BASE)
+            assert estimate.resources.memory_gb == 200
+            assert start is None  # no node has so much
+            assert slurm.job_names() == []
 
     asyncio.run(scenario())
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -185,3 +188,28 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     made.close()
     with pytest.raises(StoreUnusable, match="another version"):
         Store(tmp_path / "store.sqlite3")
+
+
+def test_a_store_closes_while_other_threads_read(tmp_path: Path) -> None:
+    """Closing a connection that another thread is using would end the process."""
+    made = Store(tmp_path / "store.sqlite3")
+    for number in range(200):
+        made.record(job(number), key=None, digest="d", check=unchecked)
+    reading = threading.Barrier(5)
+
+    def read_on() -> None:
+        while True:
+            made.open_jobs()
+
+    def read() -> None:
+        made.open_jobs()
+        reading.wait()
+        with pytest.raises(sqlite3.ProgrammingError):
+            read_on()
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        reading.wait()
+        made.close()
+        for reader in readers:
+            reader.result()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
+from typing import Any
 
+from phidias_gateway.inputs import AreaOfInterest
 from phidias_gateway.outputs import FileOutput, StacItem
-from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Workspace
+from phidias_gateway.process import Effort, Process, ProcessInputs, ProcessOutputs, Resources, Workspace
 
 
 class Binary(FileOutput):
@@ -54,3 +58,45 @@ class Files(Process[FilesInputs, FilesOutputs]):
             count=inputs.size,
             facts={"size": inputs.size},
         )
+
+
+class HungryInputs(ProcessInputs):
+    area: AreaOfInterest | None = None
+    """Area"""
+    scenes: int = 1
+    """Scenes"""
+    pixels: int = 100
+    """Pixels"""
+    seconds: float = 0.0
+    """Time it takes"""
+    megabytes: int = 0
+    """Memory it takes"""
+
+
+class HungryOutputs(ProcessOutputs):
+    gigabytes: float
+    """Memory it was given"""
+    minutes: float
+    """Time it was given"""
+
+
+class Hungry(Process[HungryInputs, HungryOutputs]):
+    """Hungry
+
+    Takes as much time and memory as it is told, and says what it was given."""
+
+    id = "lab-hungry"
+    version = "0.1.0"
+    group = "Laboratory"
+    resources = Resources(cpus=1, memory_gb=0.5, minutes=0.05)
+    Inputs = HungryInputs
+    Outputs = HungryOutputs
+
+    def effort(self, inputs: HungryInputs, plan: Mapping[str, Any]) -> Effort:
+        return Effort(scenes=inputs.scenes, tiles=1, pixels=inputs.pixels, bytes_read=2 * inputs.pixels)
+
+    def run(self, inputs: HungryInputs, workspace: Workspace) -> HungryOutputs:
+        if inputs.megabytes > 1024 * workspace.resources.memory_gb:
+            raise MemoryError
+        time.sleep(inputs.seconds)
+        return HungryOutputs(gigabytes=workspace.resources.memory_gb, minutes=workspace.resources.minutes)
