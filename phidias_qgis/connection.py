@@ -1,12 +1,15 @@
-"""The connection to the gateway: its address in QGIS's settings, its credentials in QGIS's authentication database.
+"""The connections to gateways: their addresses in QGIS's settings, their credentials in its authentication database.
 
-For use without a window, the environment goes before the settings: PHIDIAS_URL, PHIDIAS_USER, PHIDIAS_TOKEN.
+For use without a window, the environment goes before the settings. PHIDIAS_URL is an address, with PHIDIAS_USER and
+PHIDIAS_TOKEN; PHIDIAS_CONNECTION names one of the connections in the settings, or that of PHIDIAS_URL.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from qgis.core import QgsFeedback, QgsSettings
 
@@ -14,35 +17,46 @@ from backend_client import DescriptionCache, Gateway
 from phidias_qgis import network
 from phidias_qgis.i18n import tr
 
-URL_KEY = "phidias/connection/url"
-AUTHCFG_KEY = "phidias/connection/authcfg"
+CONNECTIONS_KEY = "phidias/connections"
+"""A JSON list of objects with `name`, `url`, and where they are not empty `authcfg` and `command`"""
+DEFAULT_KEY = "phidias/default"
 URL_VARIABLE, USER_VARIABLE, TOKEN_VARIABLE = "PHIDIAS_URL", "PHIDIAS_USER", "PHIDIAS_TOKEN"
+NAME_VARIABLE = "PHIDIAS_CONNECTION"
+ENVIRONMENT = "environment"
+"""Name of the connection that PHIDIAS_URL makes, unless PHIDIAS_CONNECTION gives it one"""
 
 PIECE = 8 * 1024 * 1024
 """Bytes of a download that are held in memory at once"""
 
 
 class NotConnected(Exception):
-    """No gateway is configured."""
+    """No gateway is configured, or none of the name that was asked for."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            tr(
+    def __init__(self, name: str = "") -> None:
+        if name:
+            text = tr(
+                "There is no PHIDIAS connection named '{}'. Choose another one, or set it up in Settings > Options > "
+                "PHIDIAS."
+            ).format(name)
+        else:
+            text = tr(
                 "No PHIDIAS gateway is set up. Give its address and your token in Settings > Options > PHIDIAS, "
                 "or set the environment variables PHIDIAS_URL and PHIDIAS_TOKEN."
             )
-        )
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the gateway is and who asks. May be used on any thread."""
+    """Where a gateway is and who asks. May be used on any thread."""
 
     url: str
     user: str = ""
     token: str = field(default="", repr=False)
     authcfg: str = ""
     """Name of an authentication configuration of QGIS, which signs the requests; no token is needed then"""
+    name: str = ""
+    """What the person calls it"""
 
     def gateway(
         self,
@@ -66,27 +80,83 @@ class Connection:
         )
 
 
-def load() -> Connection:
-    """The connection in force. Raises NotConnected if there is none."""
-    url, authcfg = stored()
+def load(name: str | None = None) -> Connection:
+    """The connection of this name, or the default one. Raises NotConnected if there is none."""
+    available = _available()
+    wanted = name or default_name()
+    if wanted not in available:
+        raise NotConnected(wanted)
+    return available[wanted]
+
+
+def names() -> list[str]:
+    """The names of all connections, in the person's order; that of the environment comes first."""
+    return list(_available())
+
+
+def default_name() -> str:
+    """The name of the connection that is used where none is named; empty if there is none at all."""
     if os.environ.get(URL_VARIABLE):
+        return os.environ.get(NAME_VARIABLE) or ENVIRONMENT
+    known = [connection.name for connection in stored()]
+    chosen = os.environ.get(NAME_VARIABLE) or str(QgsSettings().value(DEFAULT_KEY, "") or "")
+    if chosen in known or os.environ.get(NAME_VARIABLE):
+        return chosen
+    return next(iter(known), "")
+
+
+def stored() -> list[Connection]:
+    """The connections in QGIS's settings."""
+    settings = QgsSettings()
+    _migrate(settings)
+    return parse(str(settings.value(CONNECTIONS_KEY, "") or "[]"))
+
+
+def store(connections: Sequence[Connection], default: str = "") -> None:
+    """Keep these connections, and the name of the default one; a token itself is never in the settings."""
+    entries = [{"name": entry.name, "url": entry.url, "authcfg": entry.authcfg} for entry in connections]
+    settings = QgsSettings()
+    settings.setValue(CONNECTIONS_KEY, json.dumps(entries, ensure_ascii=False))
+    settings.setValue(DEFAULT_KEY, default)
+
+
+def parse(text: str) -> list[Connection]:
+    """The connections of a JSON list, without the entries that cannot be one; of two of the same name, the first."""
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        return []
+    found: dict[str, Connection] = {}
+    for entry in entries if isinstance(entries, list) else []:
+        members = entry if isinstance(entry, dict) else {}
+        name, url, authcfg = (str(members.get(key) or "").strip() for key in ("name", "url", "authcfg"))
+        if name and url:
+            found.setdefault(name, Connection(url, authcfg=authcfg, name=name))
+    return list(found.values())
+
+
+def _available() -> dict[str, Connection]:
+    """All connections by name, as the environment has them."""
+    found = {connection.name: connection for connection in stored()}
+    user, token = os.environ.get(USER_VARIABLE, ""), os.environ.get(TOKEN_VARIABLE, "")
+    default = default_name()
+    url = os.environ.get(URL_VARIABLE)
+    if url:
         # The credentials in the settings belong to the address in the settings.
-        url, authcfg = os.environ[URL_VARIABLE], ""
+        found.pop(default, None)
+        return {default: Connection(url, user if token else "", token, name=default), **found}
+    if token and default in found:
+        found[default] = replace(found[default], user=user, token=token, authcfg="")
+    return found
+
+
+def _migrate(settings: QgsSettings) -> None:
+    """Version 0.1 had one connection, in keys of its own."""
+    url = str(settings.value("phidias/connection/url", "") or "")
     if not url:
-        raise NotConnected
-    if os.environ.get(TOKEN_VARIABLE):
-        return Connection(url, os.environ.get(USER_VARIABLE, ""), os.environ[TOKEN_VARIABLE])
-    return Connection(url, authcfg=authcfg)
-
-
-def stored() -> tuple[str, str]:
-    """Address and authentication configuration in QGIS's settings, empty where not set."""
-    settings = QgsSettings()
-    return str(settings.value(URL_KEY, "") or ""), str(settings.value(AUTHCFG_KEY, "") or "")
-
-
-def store(url: str, authcfg: str) -> None:
-    """Keep address and authentication configuration; the token itself is never in the settings."""
-    settings = QgsSettings()
-    settings.setValue(URL_KEY, url.strip())
-    settings.setValue(AUTHCFG_KEY, authcfg)
+        return
+    if not settings.value(CONNECTIONS_KEY):
+        name = url.partition("://")[2].partition("/")[0] or "PHIDIAS"
+        authcfg = str(settings.value("phidias/connection/authcfg", "") or "")
+        store([Connection(url, authcfg=authcfg, name=name)], name)
+    settings.remove("phidias/connection")

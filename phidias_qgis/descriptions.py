@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -72,8 +73,9 @@ def failed_lately(target: connection.Connection) -> bool:
 
 
 def cache_of(target: connection.Connection) -> DescriptionCache:
-    """The descriptions of this gateway in the user's profile."""
-    return DescriptionCache(Path(QgsApplication.qgisSettingsDirPath()) / "phidias", target.url)
+    """The descriptions of this connection in the user's profile."""
+    name = hashlib.sha256(target.name.encode()).hexdigest()[:16]
+    return DescriptionCache(Path(QgsApplication.qgisSettingsDirPath()) / "phidias" / name, target.url)
 
 
 def _failure_note(cache: DescriptionCache) -> Path:

@@ -38,12 +38,12 @@ class OptionsPage(QgsOptionsPageWidget):
         super().__init__(parent)
         self._applied = applied
         self._task: TryTask | None = None
-        url, authcfg = connection.stored()
+        self._stored = next(iter(connection.stored()), connection.Connection("", name="PHIDIAS"))
 
-        self.url = QLineEdit(url)
+        self.url = QLineEdit(self._stored.url)
         self.url.setPlaceholderText("https://hpc.example.org")
         self.credentials = QgsAuthConfigSelect()
-        self.credentials.setConfigId(authcfg)
+        self.credentials.setConfigId(self._stored.authcfg)
         self.answer = QLabel()
         self.answer.setWordWrap(True)
         self.answer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -67,9 +67,11 @@ class OptionsPage(QgsOptionsPageWidget):
         layout.addStretch(1)
 
     def apply(self) -> None:
-        entered = (self.url.text().strip(), self.credentials.configId())
-        if entered != connection.stored():
-            connection.store(*entered)
+        url, authcfg = self.url.text().strip(), self.credentials.configId()
+        entered = connection.Connection(url, authcfg=authcfg, name=self._stored.name)
+        if entered != self._stored:
+            self._stored = entered
+            connection.store([entered], entered.name)
             self._applied()
 
     def try_it(self) -> None:

@@ -182,22 +182,13 @@ def test_a_format_that_is_not_given_is_refused(connected: RunningGateway, tmp_pa
         processing.run("phidias:spectralindex", parameters)
 
 
-def test_the_environment_goes_before_the_settings_and_takes_no_credentials_from_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    connection.store("https://in-the-settings.example.org", "abc1234")
-    assert connection.load().authcfg == "abc1234"
-    monkeypatch.setenv("PHIDIAS_URL", "https://in-the-environment.example.org")
-    assert connection.load() == connection.Connection("https://in-the-environment.example.org")
-
-
 def test_no_secret_is_in_the_settings_or_in_what_is_kept(connected: RunningGateway) -> None:
     descriptions.refresh_quickly(10)
     processing.run("phidias:echo", {})
     QgsSettings().sync()
     profile = Path(QgsApplication.qgisSettingsDirPath())
     kept = [path for path in profile.rglob("*") if path.is_file()]
-    assert any(path.parent.name == "phidias" for path in kept)
+    assert any(path.parent.parent.name == "phidias" for path in kept)
     for path in kept:
         assert connected.token.encode() not in path.read_bytes(), path
     assert connected.token not in repr(connection.load())

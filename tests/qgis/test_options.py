@@ -45,7 +45,7 @@ def test_the_page_keeps_the_address_and_the_name_of_the_credentials(gateway: Run
     page.apply()
     page.apply()
     assert told == [True]
-    assert connection.load() == connection.Connection(gateway.url, authcfg=credentials)
+    assert connection.load() == connection.Connection(gateway.url, authcfg=credentials, name="PHIDIAS")
     settings = QgsSettings()
     assert gateway.token not in {str(settings.value(key)) for key in settings.allKeys()}
     # And with them the gateway lets us in.
