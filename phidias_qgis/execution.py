@@ -15,8 +15,6 @@ from phidias_qgis.inputs import LocalFile
 
 LOG_TAIL = 15
 """Lines of the log that are repeated where a job failed"""
-WAIT = 1
-"""Seconds that the gateway may keep a question about a running job, and so the longest until a cancel is heard"""
 FAREWELL = 10.0
 """Seconds for the gateway to hear that a job is not wanted any more"""
 
@@ -53,13 +51,8 @@ class Execution:
         Cancelling the feedback dismisses the job. Raises JobEndedBadly if it has no results.
         """
         try:
-            # Short waits that are never cut: QGIS can lose a request that is cancelled at a bad moment, for ever.
-            for state in self._connection.gateway().follow(
-                job.id,
-                wait=WAIT,
-                log=self._heard,
-                unreachable=self._unreachable,
-                cancelled=self._feedback.isCanceled,
+            for state in self.gateway.follow(
+                job.id, log=self._heard, unreachable=self._unreachable, cancelled=self._feedback.isCanceled
             ):
                 self._tell(state)
         except Cancelled:

@@ -24,10 +24,6 @@ from requests.utils import get_encoding_from_headers
 from backend_client import BadConnection
 from phidias_qgis.i18n import tr
 
-SETTLED = 0.15
-"""Seconds after which a request is surely on its way, and between two looks at whether it is still wanted"""
-
-
 LOOK_FOR_CANCEL = 100
 """Milliseconds between two looks at the feedback"""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -12,6 +14,8 @@ import processing
 import pytest
 from qgis.core import (
     QgsApplication,
+    QgsNetworkAccessManager,
+    QgsNetworkRequestParameters,
     QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
     QgsProcessingException,
@@ -23,7 +27,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
 
 from backend_client import Gateway
 from phidias_qgis import connection, descriptions
-from tests.qgis.conftest import RunningGateway
+from tests.qgis.conftest import RunningGateway, StartGateway
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -129,6 +133,27 @@ def test_cancel_dismisses_the_job(connected: RunningGateway) -> None:
     run.until(lambda: run.ended, 10)
     assert gateway.job(job.id).status == "dismissed"
     assert any(job.id in line and "cancelled" in line for line in run.feedback.told)
+
+
+def test_a_cancel_while_the_job_is_submitted_leaves_no_job_behind(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = start_gateway()
+    for name, value in gateway.connection.items():
+        monkeypatch.setenv(name, value)
+    sent: list[QgsNetworkRequestParameters] = []
+    created = QgsNetworkAccessManager.instance().requestAboutToBeCreated[QgsNetworkRequestParameters]
+    created.connect(sent.append)
+    os.kill(gateway.pid, signal.SIGSTOP)
+    try:
+        run = Background("phidias:echo", {"PAUSE": 300})
+        run.until(lambda: sent)
+        run.feedback.cancel()
+    finally:
+        created.disconnect(sent.append)
+        os.kill(gateway.pid, signal.SIGCONT)
+    run.until(lambda: run.ended)
+    assert {job.status for job in client(gateway).jobs()} <= {"dismissed"}
 
 
 def test_a_failed_job_says_cause_remedy_job_and_last_lines(connected: RunningGateway) -> None:
