@@ -148,9 +148,9 @@ def _deliver_several(output: Output, result: Result, delivery: Delivery) -> list
         )
         found = [str(path) for path in files]
     else:
-        # By their source, which a script can still open when this context, and the layers in it, are gone.
+        # By their ids, as QGIS gives a single layer too: their sources are signed, and results are logged.
         found = [
-            layers.stream(link.href, name, delivery.context, raster=True).source()
+            layers.stream(link.href, name, delivery.context, raster=True).id()
             for link, name in zip(result.links, names)
         ]
     project = delivery.context.project()

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterRasterLayer, QgsProviderRegistry
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameters,
+    QgsProviderRegistry,
+)
 
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, LocalFile
@@ -13,9 +19,22 @@ from phidias_qgis.inputs import Entered, Input, LocalFile
 STREAMED = "/vsicurl/"
 
 
+class RasterParameter(QgsProcessingParameterRasterLayer):
+    """A raster layer that QGIS's history and logs call by its id if its source is a link, which may be signed."""
+
+    def clone(self) -> RasterParameter:
+        return RasterParameter(self)
+
+    def valueAsPythonString(self, value: Any, context: QgsProcessingContext) -> str:
+        layer = QgsProcessingParameters.parameterAsRasterLayer(self, {self.name(): value}, context)
+        if layer is not None and address(layer.source()):
+            return repr(layer.id())
+        return str(super().valueAsPythonString(value, context))
+
+
 def make_raster(target: Input) -> list[QgsProcessingParameterDefinition]:
     """A raster layer."""
-    return [QgsProcessingParameterRasterLayer(target.name, target.title, optional=target.optional)]
+    return [RasterParameter(target.name, target.title, optional=target.optional)]
 
 
 def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] | None:

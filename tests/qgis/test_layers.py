@@ -34,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("provider", "connected")
 AREA = "-75.69,-75.56,37.62,37.72 [EPSG:4326]"
 SMALL = "-75.62,-75.60,37.66,37.68 [EPSG:4326]"
 INDEX = {"SCENES": "demo", "AREA": SMALL, "INDEX": "NDVI"}
+EXTRACT = {"SCENES": "demo", "AREA": SMALL, "BANDS": "red, nir"}
 
 
 def processing_context() -> QgsProcessingContext:
@@ -111,11 +112,11 @@ def test_a_result_goes_to_the_next_process_by_reference(connected: RunningGatewa
 
 
 def test_images_of_several_dates_are_streamed_or_downloaded(tmp_path: Path) -> None:
-    parameters = {"SCENES": "demo", "AREA": SMALL, "BANDS": "red, nir"}
-    streamed = processing.run("phidias:extract", parameters)["OUTPUT_IMAGES"]
-    assert len(streamed) == 1
-    assert QgsRasterLayer(streamed[0]).bandCount() == 2
-    (saved,) = processing.run("phidias:extract", {**parameters, "OUTPUT_IMAGES_FOLDER": str(tmp_path / "images")})[
+    streamed = processing.run("phidias:extract", EXTRACT)["OUTPUT_IMAGES"]
+    assert [layer.bandCount() for layer in streamed] == [2]
+    joined = processing.run("gdal:merge", {"INPUT": streamed, "OUTPUT": str(tmp_path / "joined.tif")})
+    assert QgsRasterLayer(joined["OUTPUT"]).extent() == streamed[0].extent()
+    (saved,) = processing.run("phidias:extract", {**EXTRACT, "OUTPUT_IMAGES_FOLDER": str(tmp_path / "images")})[
         "OUTPUT_IMAGES"
     ]
     assert Path(saved).parent == tmp_path / "images"
@@ -140,26 +141,31 @@ def test_the_layer_is_added_to_the_map_under_a_name_that_tells_results_apart(str
     assert QgsProcessingUtils.mapLayerFromString(layer, context, True, details.layerTypeHint).isValid()
 
 
-def test_a_model_chains_tools_without_bringing_the_pixels_here(tmp_path: Path) -> None:
-    def static(value: Any) -> list[Any]:
-        return [QgsProcessingModelChildParameterSource.fromStaticValue(value)]
-
+@pytest.mark.parametrize(
+    ("tool", "parameters", "output", "next_tool"),
+    [
+        ("phidias:spectralindex", INDEX, "OUTPUT_INDEX", "gdal:translate"),
+        ("phidias:extract", EXTRACT, "OUTPUT_IMAGES", "gdal:merge"),
+    ],
+)
+def test_a_model_chains_tools_without_bringing_the_pixels_here(
+    tool: str, parameters: dict[str, Any], output: str, next_tool: str, tmp_path: Path
+) -> None:
     model = QgsProcessingModelAlgorithm("chain", "tests")
-    index = QgsProcessingModelChildAlgorithm("phidias:spectralindex")
-    for name, value in INDEX.items():
-        index.addParameterSources(name, static(value))
-    index_id = model.addChildAlgorithm(index)
-    translate = QgsProcessingModelChildAlgorithm("gdal:translate")
-    source = QgsProcessingModelChildParameterSource.fromChildOutput(index_id, "OUTPUT_INDEX")
-    translate.addParameterSources("INPUT", [source])
-    output = QgsProcessingModelOutput("copy", "copy")
-    output.setChildId("translate")
-    output.setChildOutputName("OUTPUT")
-    translate.setChildId("translate")
-    translate.setModelOutputs({"copy": output})
-    translate_id = model.addChildAlgorithm(translate)
+    first = QgsProcessingModelChildAlgorithm(tool)
+    for name, value in parameters.items():
+        first.addParameterSources(name, [QgsProcessingModelChildParameterSource.fromStaticValue(value)])
+    source = QgsProcessingModelChildParameterSource.fromChildOutput(model.addChildAlgorithm(first), output)
+    second = QgsProcessingModelChildAlgorithm(next_tool)
+    second.addParameterSources("INPUT", [source])
+    second.setChildId("second")
+    result = QgsProcessingModelOutput("result", "result")
+    result.setChildId("second")
+    result.setChildOutputName("OUTPUT")
+    second.setModelOutputs({"result": result})
+    model.addChildAlgorithm(second)
     model.updateDestinationParameters()
-    path = tmp_path / "copy.tif"
-    results, successful = model.run({f"{translate_id}:copy": str(path)}, processing_context(), QgsProcessingFeedback())
+    path = tmp_path / "result.tif"
+    results, successful = model.run({"second:result": str(path)}, processing_context(), QgsProcessingFeedback())
     assert successful, results
     assert QgsRasterLayer(str(path)).isValid()
