@@ -36,14 +36,30 @@ from backend_client.errors import (
     UnexpectedAnswer,
 )
 from backend_client.gateway import Gateway
-from backend_client.models import Job, Landing, Link, LogChunk, ProcessDescription, ProcessSummary
+from backend_client.models import (
+    Definition,
+    Estimate,
+    Excess,
+    Job,
+    JobPage,
+    Landing,
+    Link,
+    LogChunk,
+    Preview,
+    ProcessDescription,
+    ProcessSummary,
+    Tasks,
+)
 from backend_client.results import Result
 
 __all__ = [
     "BadConnection",
     "Cancelled",
     "CatalogueError",
+    "Definition",
     "DescriptionCache",
+    "Estimate",
+    "Excess",
     "Forbidden",
     "Gateway",
     "GatewayError",
@@ -53,6 +69,7 @@ __all__ = [
     "Job",
     "JobDismissed",
     "JobFailed",
+    "JobPage",
     "KeyReused",
     "Landing",
     "LimitExceeded",
@@ -64,10 +81,12 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "PackageMissing",
+    "Preview",
     "ProcessDescription",
     "ProcessSummary",
     "Result",
     "ResultNotReady",
+    "Tasks",
     "TransferDamaged",
     "UnexpectedAnswer",
 ]

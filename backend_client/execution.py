@@ -31,23 +31,23 @@ ATTEMPTS = 5
 def submit(
     connection: Connection,
     process_id: str,
-    inputs: Mapping[str, Any],
+    request: Mapping[str, Any],
     *,
-    outputs: Mapping[str, Any] | None,
+    address: str | None = None,
     key: str | None,
     cancelled: Cancel,
 ) -> tuple[Job, requests.Response | None]:
     """Ask for an execution: the new job, and the answer that holds its results if the server gave them at once.
 
-    Raises as `Gateway.execute`.
+    `address`: where to send the request, if not to the process's own place. Raises as `Gateway.execute`.
     """
-    content = _content(inputs, outputs)
+    content = _content(request)
     headers = {
         "Content-Type": "application/json",
         "Prefer": "respond-async",
         "Idempotency-Key": key or str(uuid.uuid4()),
     }
-    path = f"/processes/{quote(process_id, safe='')}/execution"
+    path = address or f"/processes/{quote(process_id, safe='')}/execution"
     doubt: GatewayError | None = None
     waits = Backoff()
     for _ in range(ATTEMPTS):
@@ -102,18 +102,15 @@ def _is_status(response: requests.Response) -> bool:
         return False
 
 
-def _content(inputs: Mapping[str, Any], outputs: Mapping[str, Any] | None) -> bytes:
-    for name, value in inputs.items():
+def _content(request: Mapping[str, Any]) -> bytes:
+    for name, value in request["inputs"].items():
         if not _is_json(value):
             raise InputRefused(
                 f"The input {name!r} cannot be written as JSON.",
                 remedy="Give text, finite numbers, true or false, lists and dictionaries.",
                 input=name,
             )
-    body: dict[str, Any] = {"inputs": dict(inputs), "response": "document"}
-    if outputs is not None:
-        body["outputs"] = dict(outputs)
-    return json.dumps(body, allow_nan=False).encode()
+    return json.dumps({"response": "document", **request}, allow_nan=False).encode()
 
 
 def _is_json(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import quote
@@ -30,13 +30,20 @@ from backend_client.errors import (
 from backend_client.execution import submit
 from backend_client.follow import Unreachable, follow
 from backend_client.models import (
+    Definition,
+    Estimate,
     Job,
+    JobPage,
     Landing,
     LogChunk,
+    Preview,
     ProcessDescription,
     ProcessSummary,
+    definition_of,
+    estimate_of,
     job_of,
     links_of,
+    preview_of,
     summary_of,
 )
 from backend_client.patience import Cancel, never
@@ -144,20 +151,51 @@ class Gateway:
         inputs: Mapping[str, Any],
         *,
         outputs: Mapping[str, Any] | None = None,
+        resources: Mapping[str, float] | None = None,
         key: str | None = None,
         cancelled: Cancel = never,
     ) -> Job:
         """Submit a job and return it as accepted; a server that answers with the results gives a successful job.
 
+        `resources` (cpus, memory_gb, minutes, gpus) go before those of the process, for each task.
         `key` makes the submission recognisable: with the same key and inputs the gateway answers with the same job. A
         new one is made if None. When the connection is lost, the request is repeated with its key; a server that does
         not advertise to know such keys is not asked twice, and OutcomeUnknown is raised.
         Raises InputRefused, NoSuchProcess, LimitExceeded, KeyReused, GatewayError.
         """
-        job, answer = submit(self._connection, process_id, inputs, outputs=outputs, key=key, cancelled=cancelled)
+        request = _request(inputs, outputs, resources)
+        job, answer = submit(self._connection, process_id, request, key=key, cancelled=cancelled)
         if answer is not None:
             self._answered[job.id] = (job, results_in(answer, self.download))
         return job
+
+    def retry(self, job: Job, *, key: str | None = None, cancelled: Cancel = never) -> Job:
+        """Run a job again as its gateway proposes by a `retry` link, such as with more memory; the new job.
+
+        Raises as `execute` and `definition`; GatewayError if the gateway proposes nothing.
+        """
+        link = job.link("retry")
+        if link is None:
+            raise GatewayError("The gateway proposes no other run of this job.", remedy="Change its inputs.")
+        request = self.definition(job.id).merged(link.body or {}).raw
+        return submit(self._connection, job.process_id, request, address=link.href, key=key, cancelled=cancelled)[0]
+
+    def estimate(
+        self,
+        process_id: str,
+        inputs: Mapping[str, Any],
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        resources: Mapping[str, float] | None = None,
+    ) -> Estimate:
+        """What a job of these inputs would amount to; nothing is started. Raises as `execute`."""
+        document, _ = self._connection.document(
+            "POST",
+            f"/processes/{quote(process_id, safe='')}/estimate",
+            json=_request(inputs, outputs, resources),
+            missing=NoSuchProcess,
+        )
+        return estimate_of(document)
 
     def job(self, job_id: str, *, known: Job | None = None, wait: float = 0.0) -> Job:
         """The job as it is. Raises NoSuchJob.
@@ -185,7 +223,37 @@ class Gateway:
         if status:
             params["status"] = status
         for document in self._pages("/jobs", params, "jobs"):
-            yield from _readable(lambda entry: job_of(entry, self.url), document)
+            yield from self._readable_jobs(document)
+
+    def job_page(
+        self, address: str = "", *, process_id: str = "", statuses: Iterable[str] = (), limit: int = 100
+    ) -> JobPage:
+        """A page of my jobs in the gateway's order: the first one of a filter, or the one at an address in `next`."""
+        params = {"limit": limit, "processID": process_id, "status": ",".join(statuses)}
+        query = {} if address else {name: value for name, value in params.items() if value}
+        entries, following = self._page(address or "/jobs", query, "jobs")
+        return JobPage(tuple(job for entry in entries for job in self._readable_jobs(entry)), following)
+
+    def definition(self, job_id: str) -> Definition:
+        """The request that made a job. Raises NoSuchJob, NotFound (its files are gone)."""
+        document, response = self._connection.document("GET", f"{_job_path(job_id)}/definition", missing=NoSuchJob)
+        try:
+            return definition_of(document)
+        except ValueError as error:
+            raise UnexpectedAnswer(f"{public_url(response.url)} sent {error}.") from None
+
+    def preview(self, job_id: str) -> Preview:
+        """What is finished of a running job's outputs. Raises NotFound where there is none."""
+        document, response = self._connection.document("GET", f"{_job_path(job_id)}/preview", missing=NoSuchJob)
+        return preview_of(document, response.url)
+
+    def pin(self, job_id: str) -> Job:
+        """Keep a job from expiring. Raises NoSuchJob, LimitExceeded."""
+        return job_in(self._connection.request("PUT", f"{_job_path(job_id)}/pin", missing=NoSuchJob))
+
+    def unpin(self, job_id: str) -> Job:
+        """Let a job expire again. Raises NoSuchJob."""
+        return job_in(self._connection.request("DELETE", f"{_job_path(job_id)}/pin", missing=NoSuchJob))
 
     def follow(
         self,
@@ -226,6 +294,11 @@ class Gateway:
             next=following if isinstance(following, int) else offset,
             complete=bool(document.get("complete")),
         )
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job that has not ended; one that has keeps its results. The job as it is then. Raises NoSuchJob."""
+        job = self.job(job_id)
+        return job if job.ended else self.dismiss(job_id)
 
     def dismiss(self, job_id: str) -> Job:
         """Cancel a job that has not ended, or remove one that has, with its files. Raises NoSuchJob."""
@@ -284,18 +357,24 @@ class Gateway:
     def _pages(self, path: str, params: Mapping[str, Any], member: str) -> Iterator[Mapping[str, Any]]:
         """The entries of a list, over its `next` links."""
         seen: set[str] = set()
-        address, query = path, dict(params)
-        while address not in seen:
+        address, query = path, params
+        while address and address not in seen:
             seen.add(address)
-            document, response = self._connection.document("GET", address, params=query)
-            entries = document.get(member)
-            if not isinstance(entries, list):
-                raise UnexpectedAnswer(f"{public_url(response.url)} has no list of {member}.")
-            yield from (entry for entry in entries if isinstance(entry, dict))
-            following = next((link.href for link in links_of(document, response.url) if link.rel == "next"), None)
-            if following is None:
-                return
-            address, query = following, {}
+            entries, address = self._page(address, query, member)
+            query = {}
+            yield from entries
+
+    def _page(self, address: str, query: Mapping[str, Any], member: str) -> tuple[list[Mapping[str, Any]], str]:
+        """The entries of one page, and the address of the next one, empty if there is none."""
+        document, response = self._connection.document("GET", address, params=query)
+        entries = document.get(member)
+        if not isinstance(entries, list):
+            raise UnexpectedAnswer(f"{public_url(response.url)} has no list of {member}.")
+        following = (link.href for link in links_of(document, response.url) if link.rel == "next")
+        return [entry for entry in entries if isinstance(entry, dict)], next(following, "")
+
+    def _readable_jobs(self, document: Mapping[str, Any]) -> Iterator[Job]:
+        return _readable(lambda entry: job_of(entry, self.url), document)
 
     def _why_no_results(self, job_id: str, error: GatewayError) -> GatewayError:
         """Servers answer alike for a job that failed and for a failure of their own: the job's status tells which."""
@@ -310,6 +389,14 @@ class Gateway:
         detail = str(problem.get("detail") or "") or job.message or error.detail
         remedy = str(problem.get("remedy") or "") or job.remedy
         return JobFailed(detail, remedy=remedy, input=error.input, status=error.status, type=error.type)
+
+
+def _request(
+    inputs: Mapping[str, Any], outputs: Mapping[str, Any] | None, resources: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """An execute request."""
+    optional = {"outputs": outputs, "resources": resources}
+    return {"inputs": dict(inputs), **{name: dict(value) for name, value in optional.items() if value is not None}}
 
 
 def _job_path(job_id: str) -> str:

@@ -29,6 +29,8 @@ class Link:
     title: str = ""
     length: int | None = None
     """Bytes"""
+    body: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    """What to send there, for a link that is to be posted to"""
 
     def __str__(self) -> str:
         return public_url(self.href)
@@ -60,6 +62,15 @@ class ProcessDescription(ProcessSummary):
 
 
 @dataclass(frozen=True)
+class Tasks:
+    """The parts of a job that run side by side."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
 class Job:
     """One run of a process, as it was when asked for."""
 
@@ -83,6 +94,12 @@ class Job:
     estimated_start: datetime | None = None
     problem: Mapping[str, Any] | None = None
     """The problem document of a failed job"""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """What each task was given: cpus, memory_gb, minutes, gpus; empty if the server does not say"""
+    pinned: bool = False
+    """Kept until it is unpinned: it does not expire"""
+    tasks: Tasks | None = None
+    """How far the tasks of a job of several are"""
     links: tuple[Link, ...] = field(default=(), repr=False)
     etag: str = field(default="", repr=False, compare=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -95,6 +112,62 @@ class Job:
     def link(self, *relations: str) -> Link | None:
         """The first link with one of the relations."""
         return next((link for link in self.links if link.rel in relations), None)
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """A piece of the list of jobs."""
+
+    jobs: tuple[Job, ...]
+    next: str
+    """Address of the next page; empty: this was the last"""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The request that made a job, as it can be sent again."""
+
+    inputs: Mapping[str, Any]
+    raw: Mapping[str, Any] = field(repr=False)
+
+    def merged(self, body: Mapping[str, Any]) -> Definition:
+        """This request with the members of `body` put in, objects member by member."""
+        return definition_of(_merged(self.raw, body))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What of a running job's outputs is finished."""
+
+    done: int
+    """Tiles"""
+    total: int
+    outputs: Mapping[str, Link]
+    """By output: a GDAL virtual raster over the finished tiles"""
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A limit of the site that a job would break."""
+
+    limit: str
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job would amount to; None is what nobody can tell."""
+
+    scenes: int | None
+    tiles: int | None
+    pixels: int | None
+    bytes_read: int | None
+    bytes_written: int | None
+    core_hours: float | None
+    estimated_start: datetime | None
+    excesses: tuple[Excess, ...]
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -121,13 +194,14 @@ class Landing:
 
 def link_of(document: Mapping[str, Any], base: str) -> Link:
     """A link object with its href made absolute against `base`."""
-    length = document.get("length")
+    body = document.get("body")
     return Link(
         href=urljoin(base, str(document.get("href", ""))),
         rel=str(document.get("rel") or ""),
         type=str(document.get("type") or ""),
         title=str(document.get("title") or ""),
-        length=length if isinstance(length, int) and not isinstance(length, bool) else None,
+        length=_count(document.get("length")),
+        body=body if isinstance(body, dict) else None,
     )
 
 
@@ -212,16 +286,86 @@ def job_of(document: Mapping[str, Any], base: str, etag: str = "") -> Job:
         queue_reason=str(queue.get("reason") or ""),
         estimated_start=instant_of(queue.get("estimatedStart")),
         problem=problem if isinstance(problem, dict) else None,
+        resources=_numbers(document.get("resources")),
+        pinned=document.get("pinned") is True,
+        tasks=_tasks(document.get("tasks")),
         links=links_of(document, base),
         etag=etag,
         raw=document,
     )
 
 
+def definition_of(document: Mapping[str, Any]) -> Definition:
+    """An execute request. Raises ValueError if it has no inputs."""
+    inputs = document.get("inputs")
+    if not isinstance(inputs, dict):
+        raise ValueError("a request without inputs")
+    return Definition(inputs, document)
+
+
+def preview_of(document: Mapping[str, Any], base: str) -> Preview:
+    """What is finished of a job."""
+    outputs = document.get("outputs")
+    links = outputs.items() if isinstance(outputs, dict) else ()
+    return Preview(
+        done=_count(document.get("tilesDone")) or 0,
+        total=_count(document.get("tiles")) or 0,
+        outputs={str(name): link_of(link, base) for name, link in links if isinstance(link, dict) and link.get("href")},
+    )
+
+
+def estimate_of(document: Mapping[str, Any]) -> Estimate:
+    """What a job would amount to."""
+    limits = document.get("limits")
+    return Estimate(
+        scenes=_count(document.get("scenes")),
+        tiles=_count(document.get("tiles")),
+        pixels=_count(document.get("pixels")),
+        bytes_read=_count(document.get("bytesRead")),
+        bytes_written=_count(document.get("bytesWritten")),
+        core_hours=_number(document.get("coreHours")),
+        estimated_start=instant_of(document.get("estimatedStart")),
+        excesses=tuple(
+            Excess(str(entry.get("limit") or ""), str(entry.get("detail") or ""), str(entry.get("remedy") or ""))
+            for entry in (limits if isinstance(limits, list) else [])
+            if isinstance(entry, dict)
+        ),
+        raw=document,
+    )
+
+
+def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(document)
+    for name, value in patch.items():
+        kept = result.get(name)
+        if isinstance(value, Mapping) and isinstance(kept, Mapping):
+            value = _merged(kept, value)
+        result[name] = value
+    return result
+
+
+def _tasks(value: Any) -> Tasks | None:
+    total = _count(value.get("total")) if isinstance(value, dict) else None
+    return Tasks(total, _count(value.get("done")) or 0, _count(value.get("failed")) or 0) if total else None
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    members = value.items() if isinstance(value, dict) else ()
+    found = {str(name): _number(member) for name, member in members}
+    return {name: number for name, number in found.items() if number is not None}
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _per_cent(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(min(100.0, max(0.0, value)))
+    number = _number(value)
+    return None if number is None else int(min(100.0, max(0.0, number)))
 
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?\s*([Zz]|[+-]\d\d:?\d\d)?")

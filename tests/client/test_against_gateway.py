@@ -190,6 +190,34 @@ def test_a_long_poll_is_answered_by_the_change(gateway: Gateway) -> None:
     assert known.status == "dismissed"
 
 
+def test_a_job_that_ran_out_of_time_is_run_again_with_more(gateway: Gateway) -> None:
+    job = gateway.execute("echo", {"string": "again", "pause": 600.0}, resources={"minutes": 0.02})
+    *_, last = gateway.follow(job.id)
+    assert (last.status, last.resources["minutes"]) == ("failed", 0.02)
+    assert gateway.definition(job.id).inputs["string"] == "again"
+    again = gateway.retry(last)
+    assert gateway.definition(again.id).inputs == gateway.definition(job.id).inputs
+    assert gateway.job(again.id).resources["minutes"] > 0.02
+    gateway.cancel(again.id)
+
+
+def test_a_pinned_job_does_not_expire(gateway: Gateway) -> None:
+    job = gateway.execute("echo", {})
+    *_, last = gateway.follow(job.id)
+    assert last.expires is not None
+    pinned = gateway.pin(job.id)
+    assert (pinned.pinned, pinned.expires) == (True, None)
+    assert gateway.unpin(job.id).expires is not None
+
+
+def test_an_estimate_starts_nothing(gateway: Gateway) -> None:
+    before = gateway.job_page().jobs
+    assert gateway.estimate("echo", {}).excesses == ()
+    assert gateway.job_page().jobs == before
+    with pytest.raises(InputRefused):
+        gateway.estimate("echo", {"choice": "huge"})
+
+
 def test_refusals(up: dict[str, Any], gateway: Gateway) -> None:
     with pytest.raises(InputRefused) as caught:
         gateway.execute("echo", {"choice": "huge"})

@@ -10,6 +10,7 @@ import pytest
 
 from backend_client import (
     Cancelled,
+    Excess,
     Gateway,
     GatewayError,
     GatewayFailed,
@@ -21,6 +22,8 @@ from backend_client import (
     NoSuchJob,
     OutcomeUnknown,
     ResultNotReady,
+    Tasks,
+    UnexpectedAnswer,
 )
 from backend_client.patience import Backoff
 
@@ -324,3 +327,94 @@ def test_results_of_a_dismissed_job_that_the_gateway_calls_not_ready(server: Ser
 def test_results_of_a_job_that_is_not_there(server: Server) -> None:
     with pytest.raises(NoSuchJob):
         Gateway(server.url).results("nobody's")
+
+
+# PHIDIAS's own
+
+
+def test_a_page_of_jobs_and_the_next_one(server: Server) -> None:
+    broken: dict[str, Any] = {"status": "running"}
+    first = {"jobs": [ACCEPTED, broken], "links": [{"rel": "next", "href": "/jobs?cursor=2"}]}
+    server.on("GET", "/jobs", Answer(body=first), Answer(body={"jobs": [], "links": []}), Answer(body={}))
+    gateway = Gateway(server.url)
+    page = gateway.job_page(process_id="echo", statuses=("accepted", "running"), limit=2)
+    assert [job.id for job in page.jobs] == ["j1"]
+    assert gateway.job_page(page.next).next == ""
+    queries = [request.query for request in server.seen]
+    assert queries == [{"limit": ["2"], "processID": ["echo"], "status": ["accepted,running"]}, {"cursor": ["2"]}]
+    with pytest.raises(UnexpectedAnswer):
+        gateway.job_page()
+
+
+def test_a_status_with_resources_tasks_and_pin(server: Server) -> None:
+    members = {
+        "resources": {"cpus": 2, "memory_gb": 1.5},
+        "pinned": True,
+        "tasks": {"total": 9, "done": 4, "failed": 1},
+    }
+    server.on("GET", "/jobs/j1", Answer(body={**ACCEPTED, **members}), Answer(body={**ACCEPTED, "tasks": 3}))
+    job = Gateway(server.url).job("j1")
+    assert (job.resources, job.pinned, job.tasks) == ({"cpus": 2, "memory_gb": 1.5}, True, Tasks(9, 4, 1))
+    plain = Gateway(server.url).job("j1")
+    assert (plain.resources, plain.pinned, plain.tasks) == ({}, False, None)
+
+
+def test_retry_sends_the_definition_with_what_the_link_adds(server: Server) -> None:
+    definition = {"inputs": {"a": 1}, "outputs": {"a": {}}, "resources": {"cpus": 2, "memory_gb": 4}}
+    link = {"rel": "retry", "method": "POST", "href": "/again", "merge": True, "body": {"resources": {"memory_gb": 8}}}
+    server.on("GET", "/jobs/j1", Answer(body={**ACCEPTED, "status": "failed", "links": [link]}), Answer(body=ACCEPTED))
+    server.on("GET", "/jobs/j1/definition", Answer(body=definition))
+    server.on("POST", "/again", Answer(201, {**ACCEPTED, "jobID": "j2"}))
+    gateway = Gateway(server.url)
+    assert gateway.retry(gateway.job("j1"), key="once").id == "j2"
+    (post,) = server.requests("POST", "/again")
+    assert json.loads(post.body) == {
+        **definition,
+        "response": "document",
+        "resources": {"cpus": 2, "memory_gb": 8},
+    }
+    assert post.headers["idempotency-key"] == "once"
+    with pytest.raises(GatewayError, match="proposes no"):
+        gateway.retry(gateway.job("j1"))
+
+
+def test_a_definition_that_is_none(server: Server) -> None:
+    server.on("GET", "/jobs/j1/definition", Answer(body={"outputs": {}}))
+    with pytest.raises(UnexpectedAnswer):
+        Gateway(server.url).definition("j1")
+
+
+def test_a_preview_with_its_links_and_what_of_it_is_malformed(server: Server) -> None:
+    outputs = {"index": {"href": "/p.vrt?signature=x", "type": "application/x-gdal-vrt"}, "other": None}
+    server.on("GET", "/jobs/j1/preview", Answer(body={"tilesDone": 3, "tiles": 8, "outputs": outputs}), Answer(body={}))
+    preview = Gateway(server.url).preview("j1")
+    assert (preview.done, preview.total) == (3, 8)
+    assert {name: link.href for name, link in preview.outputs.items()} == {"index": f"{server.url}/p.vrt?signature=x"}
+    assert "signature" not in repr(preview)
+    assert Gateway(server.url).preview("j1").outputs == {}
+
+
+def test_an_estimate_with_the_limits_that_it_breaks(server: Server) -> None:
+    excess = {"limit": "limits.pixels", "allowed": 1, "asked": 2, "detail": "Too many.", "remedy": "Ask for less."}
+    document = {
+        "scenes": 3,
+        "pixels": 2,
+        "coreHours": 0.5,
+        "estimatedStart": "2026-01-01T10:00:00Z",
+        "limits": [excess],
+    }
+    server.on("POST", "/processes/echo/estimate", Answer(body=document))
+    estimate = Gateway(server.url).estimate("echo", {"a": 1}, resources={"cpus": 4})
+    assert (estimate.scenes, estimate.tiles, estimate.pixels, estimate.core_hours) == (3, None, 2, 0.5)
+    assert estimate.estimated_start is not None
+    assert estimate.excesses == (Excess("limits.pixels", "Too many.", "Ask for less."),)
+    assert json.loads(server.seen[0].body) == {"inputs": {"a": 1}, "resources": {"cpus": 4}}
+
+
+def test_cancel_leaves_a_job_that_has_ended_alone(server: Server) -> None:
+    server.on("GET", "/jobs/j1", state(1, status="successful"), state(1, status="running"))
+    server.on("DELETE", "/jobs/j1", Answer(body={**ACCEPTED, "status": "dismissed"}))
+    gateway = Gateway(server.url)
+    assert gateway.cancel("j1").status == "successful"
+    assert server.requests("DELETE", "/jobs/j1") == []
+    assert gateway.cancel("j1").status == "dismissed"
