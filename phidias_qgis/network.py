@@ -76,6 +76,19 @@ class QgisTransport(BaseAdapter):
         loop = QEventLoop()
         body = _device(request.body)
         reply = self._started(request, _qt_request(request, seconds), body)
+        try:
+            self._wait(reply, loop)
+            self._stop_if_cancelled(request)
+            status = reply.attribute(QNetworkRequest.Attribute.HttpStatusCodeAttribute)
+            cut = reply.error() in (QNetworkReply.NetworkError.OperationCanceledError, *_BROKEN)
+            if status is None or cut:
+                raise _failure(request, reply)
+            return _response(request, int(status), _headers(reply), bytes(reply.readAll()))
+        finally:
+            # Last: of a reply that is to be deleted, nothing can be read any more.
+            reply.deleteLater()
+
+    def _wait(self, reply: QNetworkReply, loop: QEventLoop) -> None:
         reply.finished.connect(loop.quit)
         clock = QTimer()
         clock.timeout.connect(lambda: self._cancelled() and reply.abort())
@@ -83,13 +96,6 @@ class QgisTransport(BaseAdapter):
         if not reply.isFinished():
             loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
         clock.stop()
-        reply.deleteLater()
-        self._stop_if_cancelled(request)
-        status = reply.attribute(QNetworkRequest.Attribute.HttpStatusCodeAttribute)
-        cut = reply.error() in (QNetworkReply.NetworkError.OperationCanceledError, *_BROKEN)
-        if status is None or cut:
-            raise _failure(request, reply)
-        return _response(request, int(status), _headers(reply), bytes(reply.readAll()))
 
     def close(self) -> None:
         """Nothing is held open."""
