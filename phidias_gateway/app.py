@@ -16,7 +16,7 @@ from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.middleware import Outermost
 from phidias_gateway.openapi import document
-from phidias_gateway.routes import execution, jobs, landing, processes, results, uploads
+from phidias_gateway.routes import execution, jobs, landing, preview, processes, results, uploads
 from phidias_gateway.routes.context import Gateway
 from phidias_gateway.schedulers import make_scheduler
 from phidias_gateway.settings import Settings
@@ -48,7 +48,7 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         version=__version__, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     problems.install(app)
-    for module in (landing, processes, execution, jobs, results, uploads):
+    for module in (landing, processes, execution, jobs, preview, results, uploads):
         app.include_router(module.router)
     described = document(app)
 

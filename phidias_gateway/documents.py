@@ -170,6 +170,14 @@ class Estimate(Document):
     limits: list[Excess]
 
 
+class Preview(Document):
+    """What is finished of a job: each output of which there is something, as a link for GDAL."""
+
+    tilesDone: int  # noqa: N815
+    tiles: int
+    outputs: dict[str, Link]
+
+
 class Log(Document):
     """A piece of a task's log. Ask again from `next`; `complete` says that no more will come."""
 

@@ -156,6 +156,11 @@ class JobFolder:
         """Where the attempt's output files are; each attempt has its own, so that a lost one can spoil nothing."""
         return self.path / ("results" if attempt == 1 else f"results.{attempt}")
 
+    @property
+    def tiles(self) -> Path:
+        """What the tasks leave for the end of the job, and for those who look meanwhile: see `preview`."""
+        return self.path / "tiles"
+
     def scratch(self, attempt: int) -> Path:
         return self.path / f"scratch.{attempt}"
 

@@ -213,6 +213,10 @@ class Jobs:
             limit=limit,
         )
 
+    def tiles(self, job: Job) -> Path:
+        """Where the job's tasks leave what is finished: see `preview`."""
+        return self._results.tiles(job)
+
     def definition(self, job: Job) -> dict[str, Any]:
         """The execute request of a job, as it can be sent again. Raises NoSuchResult if its files are gone."""
         return self._results.definition(job)

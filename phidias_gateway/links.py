@@ -47,8 +47,12 @@ class Signer:
 
     def url(self, base_url: str, job_id: str, file: str) -> str:
         """The absolute, signed address of a result file below `base_url`."""
-        query = urlencode(self.sign(job_id, file))
-        return f"{base_url}/jobs/{job_id}/results/{quote(file)}?{query}"
+        return f"{base_url}/jobs/{job_id}/results/{quote(file)}?{urlencode(self.sign(job_id, file))}"
+
+    def preview_url(self, base_url: str, job_id: str, file: str) -> str:
+        """The same for a file of what is finished so far."""
+        path = preview_path(file)
+        return f"{base_url}/jobs/{job_id}/{quote(path)}?{urlencode(self.sign(job_id, path))}"
 
     def sign(self, job_id: str, file: str) -> dict[str, str]:
         """The query parameters `expires` (seconds since 1970) and `signature` for one file of one job."""
@@ -81,6 +85,11 @@ class Signer:
             if kept != keys:
                 _replace(self._path, json.dumps([asdict(key) for key in kept]).encode())
         return tuple(kept)
+
+
+def preview_path(file: str) -> str:
+    """What is signed for a file of a preview: no result file's name, since these have no slash."""
+    return f"preview/{file}"
 
 
 def _digest(key: Key, job_id: str, file: str, expires: str) -> str:

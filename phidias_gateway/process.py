@@ -68,6 +68,8 @@ class Workspace:
     """Output files are written here"""
     scratch: Path
     """Temporary files; removed when the job ends"""
+    tiles: Path
+    """What is finished, to be looked at while the job runs and after it has failed: see `preview`"""
     plan: Mapping[str, Any]
     """What `Process.plan` returned before the job was submitted"""
     site: Site

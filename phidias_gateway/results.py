@@ -49,6 +49,10 @@ class Results:
         # An input left empty says no more than one left out.
         return {"inputs": {name: value for name, value in request["inputs"].items() if value is not None}, **wanted}
 
+    def tiles(self, job: Job) -> Path:
+        """Where the job's tasks leave what is finished."""
+        return self._folder(job).tiles
+
     def path(self, job: Job, name: str) -> Path:
         """The path of an output file, by its name in `OutputFile.file`. Raises NoSuchResult for any other name."""
         if job.status is Status.SUCCESSFUL:

@@ -49,12 +49,14 @@ def _run(folder: JobFolder, attempt: int) -> dict[str, Any]:
     results, scratch = folder.results(attempt), folder.scratch(attempt)
     for path in (results, scratch):
         path.mkdir()
+    folder.tiles.mkdir(exist_ok=True)
     os.chdir(scratch)
     os.environ["TMPDIR"] = str(scratch)
     workspace = Workspace(
         job_id=request["job_id"],
         results=results,
         scratch=scratch,
+        tiles=folder.tiles,
         plan=folder.plan(),
         site=Site.model_validate(request["site"]),
         resources=Resources.model_validate(request["resources"]),

@@ -74,8 +74,12 @@ class _Supervisor:
         elif not (ended == 0 and (self.folder.path / self.outcome).exists()):
             self._fail(_ended_early(ended, _kernel_kills() > kills))
         self._clean(failed=False)
-        published = self.folder.publish(self.outcome, self.attempt)
-        return NOT_OURS if not published else 0 if (self.folder.result() or {})["status"] == "successful" else 1
+        if not self.folder.publish(self.outcome, self.attempt):
+            return NOT_OURS
+        if (self.folder.result() or {})["status"] != "successful":
+            return 1
+        shutil.rmtree(self.folder.tiles, ignore_errors=True)  # the results hold all of it
+        return 0
 
     def _fork(self) -> int:
         supervisor = os.getpid()

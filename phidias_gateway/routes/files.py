@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from fastapi import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from phidias_gateway.http_errors import NotFound, RangeNotSatisfiable
 from phidias_gateway.middleware import HEAD
@@ -18,9 +18,10 @@ _SANDBOX = (
 )
 
 
-def file_response(request: Request, path: Path, *, media_type: str, etag: str) -> FileResponse:
+def file_response(request: Request, path: Path, *, media_type: str, etag: str, grows: bool = False) -> FileResponse:
     """The file, or the part of it that the Range header asks for. Raises NotFound or RangeNotSatisfiable.
 
+    A file that still grows is kept by nobody.
     A Range header of another unit, or a malformed one, is ignored, as RFC 9110 (14.2) has it.
     """
     try:
@@ -34,8 +35,22 @@ def file_response(request: Request, path: Path, *, media_type: str, etag: str) -
         _set_range(request, usable)
     if request.scope.get(HEAD):
         request.scope["method"] = "HEAD"  # so that FileResponse reads nothing
-    headers = {"ETag": etag, "Cache-Control": "private, max-age=86400", "Content-Security-Policy": _SANDBOX}
+    keep = "no-store" if grows else "private, max-age=86400"
+    headers = {"ETag": etag, "Cache-Control": keep, "Content-Security-Policy": _SANDBOX}
     return FileResponse(path, media_type=media_type, headers=headers, stat_result=found)
+
+
+def bytes_response(request: Request, content: bytes, *, media_type: str) -> Response:
+    """A document made for this request, whole or by one range: GDAL reads nothing else. Raises RangeNotSatisfiable."""
+    headers = {"Cache-Control": "no-store", "Accept-Ranges": "bytes", "Content-Security-Policy": _SANDBOX}
+    wanted = _usable(request.headers.get("range", ""), len(content))
+    if wanted is None or "," in wanted:
+        return Response(content, media_type=media_type, headers=headers)
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    start = int(first) if first else max(0, len(content) - int(last))
+    end = min(int(last), len(content) - 1) if first and last else len(content) - 1
+    headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+    return Response(content[start : end + 1], status_code=206, media_type=media_type, headers=headers)
 
 
 def _usable(header: str, size: int) -> str | None:

@@ -37,6 +37,8 @@ def status_info(job: Job, base: str, limits: LimitSettings) -> StatusInfo:
     ]
     if job.status is Status.SUCCESSFUL:
         links.append(Link(href=f"{href}/results", rel=REL + "results", type=JSON, title="The results"))
+    elif job.status is not Status.ACCEPTED:
+        links.append(Link(href=f"{href}/preview", rel="preview", type=JSON, title="What is finished so far"))
     if job.status is Status.FAILED:
         links.append(Link(href=f"{href}/results", rel=REL + "exceptions", type=JSON, title="Why the job failed"))
     if (again := proposal(job, limits)) is not None:

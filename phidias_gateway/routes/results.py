@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from phidias_gateway.errors import NoSuchResult
-from phidias_gateway.http_errors import LinkExpired, NotFound
 from phidias_gateway.job import Job, OutputFile
 from phidias_gateway.routes import preferences
-from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, caller
+from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User
 from phidias_gateway.routes.files import file_response
 from phidias_gateway.routes.outcomes import document, files_of, raw
+from phidias_gateway.routes.signed import Expires, Signature, allowed
 
 router = APIRouter(tags=["Jobs"])
 
@@ -71,12 +71,12 @@ async def result_file(
     name: str,
     request: Request,
     here: TheGateway,
-    expires: Annotated[str, Query(description="Of a signed link")] = "",
-    signature: Annotated[str, Query(description="Of a signed link")] = "",
+    expires: Expires = "",
+    signature: Signature = "",
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One file of a job's results, by a signed link or with a token. An output's id stands for its only file."""
-    job = _allowed(request, here, job_id, name, expires, signature)
+    job = allowed(request, here, job_id, name, expires, signature)
     outcome = await run_in_threadpool(here.jobs.results, job)
     found = outcome.outputs.get(name)
     if name in outcome.outputs and not files_of(found):
@@ -90,19 +90,3 @@ async def result_file(
         return Response(status_code=304, headers={"ETag": tag})
     path = here.jobs.result_file(job, file.file)
     return await run_in_threadpool(file_response, request, path, media_type=file.media_type, etag=tag)
-
-
-def _allowed(request: Request, here: Gateway, job_id: str, name: str, expires: str, signature: str) -> Job:
-    """The job, if the caller may read its file `name`.
-
-    GDAL tries side files (index.tif.aux.xml) with the query of the file itself: for them the signature cannot fit, and
-    a cheap 404 is what it needs to go on.
-    """
-    if not signature or "authorization" in request.headers:
-        return here.jobs.get(caller(request), job_id)
-    verdict = here.signer.check(job_id, name, expires, signature)
-    if verdict == "expired":
-        raise LinkExpired("The time of this link is over.", remedy="Get the results of the job again for a fresh link.")
-    if verdict == "forged":
-        raise NotFound("There is no such file, or the link was made for another one.")
-    return here.jobs.find(job_id)

@@ -116,7 +116,7 @@ def run(site: Site, tmp_path: Path) -> Run:
         plan = json.loads(json.dumps(process.plan(checked, site), allow_nan=False))
         if tile:
             plan["tiles"] = divided(plan["grid"], tile)
-        folders = [tmp_path / f"job-{count}" / name for name in ("results", "scratch")]
+        folders = [tmp_path / f"job-{count}" / name for name in ("results", "scratch", "tiles")]
         for folder in folders:
             folder.mkdir(parents=True)
         ran = Ran(None, folders[0], plan)

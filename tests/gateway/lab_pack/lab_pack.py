@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from phidias_gateway.errors import ProcessFailed
 from phidias_gateway.inputs import AreaOfInterest
 from phidias_gateway.outputs import FileOutput, StacItem
 from phidias_gateway.process import Effort, Process, ProcessInputs, ProcessOutputs, Resources, Workspace
@@ -100,3 +101,63 @@ class Hungry(Process[HungryInputs, HungryOutputs]):
             raise MemoryError
         time.sleep(inputs.seconds)
         return HungryOutputs(gigabytes=workspace.resources.memory_gb, minutes=workspace.resources.minutes)
+
+
+class TilesInputs(ProcessInputs):
+    done: int = 1
+    """Halves that are finished before the pause"""
+    pause: float = 0.0
+    """Seconds"""
+    fail: bool = False
+    """End as failed"""
+
+
+class TilesOutputs(ProcessOutputs):
+    count: int
+    """Halves"""
+
+
+class Tiles(Process[TilesInputs, TilesOutputs]):
+    """Tiles
+
+    Leaves halves of an image to be looked at."""
+
+    id = "lab-tiles"
+    version = "0.1.0"
+    group = "Laboratory"
+    Inputs = TilesInputs
+    Outputs = TilesOutputs
+
+    def run(self, inputs: TilesInputs, workspace: Workspace) -> TilesOutputs:
+        import numpy as np
+        import rasterio
+        from rasterio.windows import Window
+
+        profile = {
+            "driver": "GTiff",
+            "width": 1024,
+            "height": 512,
+            "count": 1,
+            "dtype": "int16",
+            "nodata": -1,
+            "crs": "EPSG:32631",
+            "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_000_000),
+            "tiled": True,
+            "blockxsize": 512,
+            "blockysize": 512,
+            "SPARSE_OK": "TRUE",
+        }
+        band = {"type": "int16", "nodata": -1, "scale": 0.5, "offset": 1, "name": "halves & more"}
+        image = {"size": [1024, 512], "crs": "EPSG:32631", "tiles": 2, "bands": [band]}
+        image["transform"] = list(profile["transform"])[:6]
+        (workspace.tiles / "halves.json").write_text(json.dumps(image))
+        for half in range(inputs.done):
+            with rasterio.open(workspace.tiles / f"halves.{half}.tif", "w", **profile) as target:
+                target.write(np.full((1, 512, 512), half + 1, "int16"), window=Window(512 * half, 0, 512, 512))
+            told = {"window": [512 * half, 0, 512, 512], "done": 1}
+            (workspace.tiles / f"halves.{half}.json").write_text(json.dumps(told))
+        workspace.report(50, "halves are there")
+        time.sleep(inputs.pause)
+        if inputs.fail:
+            raise ProcessFailed("It was told to.")
+        return TilesOutputs(count=inputs.done)
