@@ -52,6 +52,13 @@ CAUSES = {
         "The scheduler no longer knows the job, and it left no result.",
         "Run it again. If it happens again, tell the site's administrator.",
         again="same",
+        retry=True,
+    ),
+    "outcome-unreadable": Cause(
+        "The job's outcome cannot be read",
+        "The file that holds the job's outcome is damaged.",
+        "Run it again. If it happens again, tell the site's administrator: a disk may be failing.",
+        again="same",
     ),
     "not-submitted": Cause(
         "The job did not reach the scheduler",
@@ -80,6 +87,13 @@ CAUSES = {
         retry=True,
         again="same",
     ),
+    "requeued": Cause(
+        "The job was put back into the queue",
+        "The scheduler stopped the job and put it back into its queue.",
+        "Run it again. If it happens again, ask the site's administrator why.",
+        retry=True,
+        again="same",
+    ),
     "cancelled-by-site": Cause(
         "The job was cancelled at the scheduler",
         "Someone cancelled the job at the scheduler, not through this gateway.",
@@ -90,6 +104,13 @@ CAUSES = {
         "The job's deadline passed",
         "The scheduler ended the job because its deadline had passed.",
         "Run it again.",
+        again="same",
+    ),
+    "disk-full": Cause(
+        "The disk is full",
+        "No space is left where the job writes.",
+        "Delete jobs you no longer need, or ask the site's administrator for space; then run it again.",
+        status=507,
         again="same",
     ),
     "refused": Cause(

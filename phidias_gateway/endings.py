@@ -11,18 +11,27 @@ from phidias_gateway.job import Job, Status, Step
 
 
 def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[str, Any]:
-    """For a job with an outcome, the content of `result.json`."""
-    finished = datetime.fromisoformat(result["finished"])
-    started = datetime.fromisoformat(result["started"]) if result.get("started") else None
+    """For a job with an outcome, the content of `result.json`. Raises ValueError, TypeError or KeyError if it is none.
+
+    The file is written where the job ran: a clock there, or ours meanwhile, may be wrong. What counts is the duration;
+    the job's times are in order by our clock.
+    """
+    started, finished = job.started, datetime.fromisoformat(result["finished"])
+    now = max(datetime.now(UTC), job.created)
+    if not job.created <= finished <= now:
+        finished = now
+    if result["seconds"] is not None:
+        ran = timedelta(seconds=max(0.0, float(result["seconds"])))
+        started = max(job.created, finished - ran)
+        finished = started + ran
     times = {"started": started, "finished": finished}
-    if result["status"] == Status.SUCCESSFUL:
-        run = (finished - started).total_seconds() if started else 0.0
+    if Status(result["status"]) is Status.SUCCESSFUL:
         done = {
             "status": Status.SUCCESSFUL,
             "progress": 100,
             "message": "Done",
             "size": _size(result["outputs"]),
-            "core_hours": job.resources.cpus * max(0.0, run) / 3600,
+            "core_hours": job.resources.cpus * float(result["seconds"]) / 3600,
         }
         return {**_closed(retention_days), **times, **done}
     return {**failure(result["error"], retention_days), **times}

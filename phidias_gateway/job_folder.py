@@ -3,7 +3,7 @@
     request.json        inputs as validated, process, site, resources     written by the gateway, before submission
     plan.json           what Process.plan returned                        gateway
     claim.<attempt>     the fence: whoever makes it owns the attempt       worker, or gateway to keep a worker out
-    revoked.<attempt>   this attempt must not run, nor tell an outcome     gateway
+    revoked.<attempt>   this attempt must not run, nor tell an outcome     gateway; its claim is a link to it
     progress.json       per cent and message                               worker, replaced atomically
     logs/task-0.log     all that the job said                              worker
     scratch.<attempt>/  temporary files                                    worker, removed at the end
@@ -11,6 +11,8 @@
     result.json         the outcome, written once, last; nothing else means success
 
 Shared file systems (NFS, Lustre) are the normal case: only create, link and rename are relied on between machines.
+What is in the folder may be cut short or nonsense (full disks, jobs that write where they should not): no reader of it
+lets that stand in the way of other jobs.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import socket
 import time
@@ -28,18 +31,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phidias_gateway.process_tree import boot_id
+
 LOG = "task-0.log"
 RESERVE = 64 * 1024
 """Bytes kept back so that a full disk can still be told about"""
+_LEFTOVERS = ("*.new", "outcome.*", "claim.*.*", "reserve", "scratch.*")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Who holds an attempt. `pid` is None where the gateway took it to keep every worker out."""
+    """The worker that holds an attempt. What it could not write (a full disk) is None."""
 
     pid: int | None
     start_ticks: int | None
-    host: str
+    boot: str | None
+    """See `process_tree.boot_id`"""
     touched: float
     """Modification time, renewed by a living worker; compare it with itself, clocks of machines differ"""
 
@@ -63,31 +70,30 @@ class JobFolder:
             self.remove()
             raise
 
-    def revoke(self, attempt: int) -> None:
-        """Tell the attempt, if it still lives, to end without an outcome."""
-        (self.path / f"revoked.{attempt}").touch()
-        sync_folder(self.path)
+    def forbid(self, attempt: int) -> bool:
+        """Keep the attempt from starting, and tell it to end without an outcome if it has started.
+
+        True: no worker ever had it. Needs no space on the disk. A missing folder forbids enough. Raises OSError.
+        """
+        revoked, claim = self.path / f"revoked.{attempt}", self.path / f"claim.{attempt}"
+        try:
+            revoked.touch()
+            ours = _link(revoked, claim)
+            sync_folder(self.path)
+        except FileNotFoundError:
+            return True
+        return ours
 
     def is_revoked(self, attempt: int) -> bool:
         return (self.path / f"revoked.{attempt}").exists()
 
-    def fence(self, attempt: int) -> bool:
-        """Take the attempt's claim so that no worker ever can. False: a worker already has it."""
-        claim = self.path / f"claim.{attempt}"
-        try:
-            with open(claim, "x") as file:
-                json.dump({"pid": None, "host": socket.gethostname()}, file)
-        except FileExistsError:
-            found = self.claim(attempt)
-            return found is not None and found.pid is None
-        sync_folder(self.path)
-        return True
-
-    def forbid(self, attempt: int) -> None:
-        """Keep the attempt from starting, and tell it to end if it has started. A missing folder forbids enough."""
-        with contextlib.suppress(FileNotFoundError):
-            self.revoke(attempt)
-            self.fence(attempt)
+    def tidy(self, attempt: int | None) -> None:
+        """Remove what an ended job has no use for: temporary files, and the results of all attempts but this one."""
+        kept = None if attempt is None else self.results(attempt)
+        for pattern in (*_LEFTOVERS, "results", "results.*"):
+            for path in self.path.glob(pattern):
+                if path != kept:
+                    _remove(path)
 
     def remove(self) -> None:
         """Delete the folder, if it is there."""
@@ -101,30 +107,42 @@ class JobFolder:
     def plan(self) -> dict[str, Any]:
         return dict(json.loads((self.path / "plan.json").read_bytes()))
 
+    def refresh(self) -> None:
+        """Make a network file system look anew for files that were not there before: opening the folder does."""
+        with contextlib.suppress(FileNotFoundError):
+            os.close(os.open(self.path, os.O_RDONLY | os.O_DIRECTORY))
+
     def result(self) -> dict[str, Any] | None:
-        """The outcome, or None while there is none."""
+        """The outcome, or None while there is none. Raises ValueError if it cannot be read."""
         try:
-            return dict(json.loads((self.path / "result.json").read_bytes()))
+            return _object((self.path / "result.json").read_bytes())
         except FileNotFoundError:
             return None
 
     def progress(self) -> tuple[int, str]:
         """Per cent and message as the worker last told; (0, "") before."""
         try:
-            told = json.loads((self.path / "progress.json").read_bytes())
-        except FileNotFoundError:
+            told = _object((self.path / "progress.json").read_bytes())
+            return max(0, min(100, int(told["percent"]))), str(told["message"])
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
             return 0, ""
-        return int(told["percent"]), str(told["message"])
 
     def claim(self, attempt: int) -> Claim | None:
-        """Who holds the attempt, or None if nobody does yet."""
-        path = self.path / f"claim.{attempt}"
+        """The worker that holds the attempt, or None if none does."""
         try:
-            touched = path.stat().st_mtime
-            held = json.loads(path.read_bytes() or b"{}")
+            with open(self.path / f"claim.{attempt}", "rb") as file:  # opened first: then its times are no cached ones
+                status = os.fstat(file.fileno())
+                content = file.read()
         except FileNotFoundError:
             return None
-        return Claim(held.get("pid"), held.get("start_ticks"), held.get("host", ""), touched)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(status, (self.path / f"revoked.{attempt}").stat()):
+                return None
+        try:
+            held = _object(content)
+            return Claim(int(held["pid"]), int(held["start_ticks"]), str(held["boot"]), status.st_mtime)
+        except (ValueError, TypeError, KeyError):
+            return Claim(None, None, None, status.st_mtime)
 
     def is_alive(self, attempt: int) -> bool:
         """Whether a worker of this machine holds the attempt: only for jobs that run here."""
@@ -171,24 +189,27 @@ class JobFolder:
 
         The claim appears with its content and already locked, so that nobody sees it half made.
         """
-        own = self.path / f"claim.{attempt}.{socket.gethostname()}.{pid}"
-        claim = self.path / f"claim.{attempt}"
+        own = self.path / f"claim.{attempt}.{secrets.token_hex(8)}"
+        told = {"pid": pid, "start_ticks": start_ticks, "boot": boot_id(), "host": socket.gethostname()}
         descriptor = os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Only the local scheduler asks for the lock; not every file system of a cluster has locks.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             with contextlib.suppress(OSError):  # a full disk: an empty claim still is a claim
-                os.write(descriptor, to_json({"pid": pid, "start_ticks": start_ticks, "host": socket.gethostname()}))
-            os.link(own, claim)
-        except FileExistsError:
-            os.close(descriptor)
-            return None
+                os.write(descriptor, to_json(told))
+            taken = _link(own, self.path / f"claim.{attempt}")
         finally:
-            own.unlink()
+            own.unlink(missing_ok=True)
         sync_folder(self.path)
-        if self.is_revoked(attempt) or (self.path / "result.json").exists():
+        if not taken or self.is_over(attempt):
             os.close(descriptor)
             return None
         return descriptor
+
+    def is_over(self, attempt: int) -> bool:
+        """Whether the attempt has nothing to do any more: it was revoked, or the job has its outcome."""
+        return self.is_revoked(attempt) or (self.path / "result.json").exists()
 
     def touch(self, attempt: int) -> None:
         """Renew the claim: its worker lives."""
@@ -228,14 +249,12 @@ class JobFolder:
         if attempt is not None and self.is_revoked(attempt):
             return False
         try:
-            os.link(self.path / name, self.path / "result.json")
-        except FileExistsError:
-            return False
+            won = _link(self.path / name, self.path / "result.json")
         finally:
-            (self.path / name).unlink()
+            (self.path / name).unlink(missing_ok=True)
         sync_folder(self.path)
         (self.path / "reserve").unlink(missing_ok=True)
-        return True
+        return won
 
 
 def to_json(value: Any) -> bytes:
@@ -254,6 +273,31 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for anything else."""
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Give the file the name `target` too, unless another file has it. Whether it has it now."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        return os.path.samefile(path, target)  # over NFS the answer to a repeated request may be this, too
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:

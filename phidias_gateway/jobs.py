@@ -59,8 +59,9 @@ class Jobs:
         open_jobs = await asyncio.to_thread(self._store.open_jobs)
         for job in open_jobs:
             if job.step is Step.CANCELLING:
-                await asyncio.to_thread(JobFolder(self._settings.store.jobs / job.id).forbid, job.attempt)
-        handed_over = [job for job in open_jobs if job.step in (Step.SUBMITTED, Step.CANCELLING)]
+                with contextlib.suppress(OSError):  # else the watch does it
+                    await asyncio.to_thread(JobFolder(self._settings.store.jobs / job.id).forbid, job.attempt)
+        handed_over = [job for job in open_jobs if job.step is not Step.RECORDED]
         await self._scheduler.adopt([make_task(job, self._settings) for job in handed_over])
         self._watch = asyncio.create_task(self._watcher.run(), name="watch jobs")
 

@@ -37,6 +37,11 @@ def start_ticks(pid: int) -> int | None:
     return None if fields is None or fields[0] == "Z" else int(fields[19])
 
 
+def boot_id() -> str:
+    """Which start of which machine this is: `start_ticks` and pids mean something within one only."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def end_descendants(pid: int) -> None:
     """Kill all descendants of the process, until none is left."""
     _end(lambda table: _descendants(table, pid))
@@ -46,8 +51,8 @@ def end_marked(mark: str, leader: int | None, ticks: int | None) -> None:
     """Kill all processes that were started with the variable `mark` (NAME=value), and those of the leader's session.
 
     The mark finds what has left the session or lost its parents; the session finds what has dropped its environment.
-    `ticks` is the leader's `start_ticks`. If another process has its pid now, its session has long ended (the kernel
-    gives no pid away while a session of that number lives).
+    `ticks` is the leader's `start_ticks`, since this machine's last start. If another process has its pid now, its
+    session has long ended (the kernel gives no pid away while a session of that number lives).
     """
     now = None if leader is None else start_ticks(leader)
     if now is not None and ticks is not None and now != ticks:
@@ -71,7 +76,7 @@ def _end(select: Callable[[Mapping[int, tuple[int, int]]], set[int]], patience: 
         if not victims:
             return
         for pid in victims:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
 
@@ -99,10 +104,10 @@ def _descendants(table: Mapping[int, tuple[int, int]], root: int) -> set[int]:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the state on (its name may hold spaces and parentheses)."""
+    """The fields of /proc/<pid>/stat from the state on; its name, before, may hold any bytes, parentheses too."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
+    except OSError:  # gone, or hidden from us
         return None
 
 
@@ -110,5 +115,5 @@ def _environment(pid: int) -> list[bytes]:
     """What the process was started with; nothing for one of another user."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except OSError:
         return []

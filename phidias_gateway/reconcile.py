@@ -2,23 +2,23 @@
 
 The folder's word is final: `result.json` is the outcome, a claim says that a worker has started. The scheduler's word
 is a hint. Its silence is nothing at all: a job counts as gone only when the scheduler answers, does not know the job
-for the whole grace period, and no worker renews the claim.
+for the whole grace period, and no worker renews the claim. No clock is compared with another one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from phidias_gateway import causes
 from phidias_gateway.endings import ending, failure
-from phidias_gateway.errors import SchedulerUnavailable
 from phidias_gateway.job import Job, Status, Step, task_name
 from phidias_gateway.job_folder import Claim, JobFolder
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Scheduler
@@ -28,89 +28,114 @@ from phidias_gateway.submission import Submitter
 
 log = logging.getLogger(__name__)
 RETRIES = 2
-_BEAT_SECONDS = 15.0
-"""A worker that has not renewed its claim for that long does not live"""
+"""New attempts at most, after some that were lost without the job's fault"""
+SUBMISSIONS = 10
+"""Attempts at most to get a job to a scheduler that answers, and each time does not know it"""
+_SETTLE_SECONDS = 5.0
+"""How long a shared file system may take to show what a job wrote last; longer than a worker renews its claim"""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What a job's folder holds."""
+    """What a job's folder holds. A result that cannot be read is empty."""
 
     result: dict[str, Any] | None
     claim: Claim | None
     progress: tuple[int, str]
 
-    @property
-    def has_worker(self) -> bool:
-        return self.claim is not None and self.claim.pid is not None
-
 
 def look(folder: JobFolder, attempt: int) -> Sight:
-    return Sight(folder.result(), folder.claim(attempt), folder.progress())
+    folder.refresh()
+    try:
+        result = folder.result()
+    except ValueError:
+        result = {}
+    return Sight(result, folder.claim(attempt), folder.progress())
+
+
+@dataclass(frozen=True)
+class Survey:
+    """An answer of the scheduler: the tasks it knows, and the names that it knows if it has not lost them."""
+
+    tasks: Mapping[str, Observed]
+    asked: Collection[str]
 
 
 class Reconciler:
     """Decides on one job at a time. Keeps only how long what has been seen; all else is in store and folders."""
 
-    def __init__(self, settings: Settings, store: Store, scheduler: Scheduler, submitter: Submitter) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        scheduler: Scheduler,
+        submitter: Submitter,
+        cancel: Callable[[Sequence[str]], None],
+    ) -> None:
+        """`cancel` asks the scheduler to end tasks, without waiting for it."""
         self._settings = settings
         self._store = store
         self._scheduler = scheduler
         self._submitter = submitter
+        self._cancel = cancel
         self._gone: dict[str, float] = {}
-        self._beats: dict[str, tuple[float, float]] = {}
+        self._touched: dict[str, float] = {}
 
-    async def advance(
-        self, job: Job, sight: Sight, surveyed: Mapping[str, Observed] | None, at: float
-    ) -> Change | None:
-        """What changes for the job. `surveyed` is a survey begun at `at` (monotonic), None if there is none now."""
-        seen = None if surveyed is None else surveyed.get(job.name)
-        if surveyed is not None and (seen is None or seen.phase is Phase.ENDED):
-            self._gone.setdefault(job.name, at)
-        elif seen is not None:
-            self._gone.pop(job.name, None)
-        if sight.claim is not None and self._beats.get(job.name, (None, 0))[0] != sight.claim.touched:
-            self._beats[job.name] = (sight.claim.touched, time.monotonic())
+    async def advance(self, job: Job, sight: Sight, survey: Survey | None) -> Change | None:
+        """What changes for the job; `survey` is None if there is none now."""
+        seen = None if survey is None else survey.tasks.get(job.name)
+        missing = survey is not None and seen is None and job.name in survey.asked
+        restarted = seen is not None and seen.restarted and sight.claim is not None
+        ended = restarted or (seen is not None and seen.phase is Phase.ENDED)
+        self._remember(job, sight, there=None if survey is None else not (missing or ended))
         if job.id in self._submitter.busy():
             return None
         if job.step is Step.CANCELLING:
-            return await self._cancelling(job, seen, surveyed is not None)
+            return await self._cancelling(job, seen, missing)
         if sight.result is not None:
-            return self._ended(job, sight.result)
+            return await self._ended(job, sight.result)
         if job.step is Step.RECORDED:
             self._submitter.start(job)
             return None
-        if seen is not None and seen.phase is Phase.ENDED:
-            return await self._lost(job, seen.cause or "worker-lost") if self._gone_for(job, self._settle) else None
-        if seen is None and surveyed is not None and self._is_gone(job):
+        if ended:
+            cause = "requeued" if restarted else seen and seen.cause
+            return await self._lost(job, cause or "worker-lost") if self._gone_for(job, self._settle) else None
+        if missing and self._gone_for(job, self._scheduler.grace_seconds):
             return await self._missing(job)
-        if job.step is Step.SUBMITTING and seen is None and not sight.has_worker:
+        if job.step is Step.SUBMITTING and seen is None and sight.claim is None:
             return None
         return self._going_on(job, sight, seen)
 
+    def unknown(self) -> None:
+        """The scheduler did not answer: nobody has been seen gone."""
+        self._gone.clear()
+
     def forget(self, open_names: set[str]) -> None:
         """Drop what is remembered of all other tasks."""
-        for memory in (self._gone, self._beats):
+        for memory in (self._gone, self._touched):
             for name in memory.keys() - open_names:
                 del memory[name]
 
-    @property
-    def _settle(self) -> float:
-        """How long a shared file system may take to show what a job wrote last."""
-        return min(5.0, self._scheduler.grace_seconds)
+    def _remember(self, job: Job, sight: Sight, *, there: bool | None) -> None:
+        """Since when the job is gone: not there for the scheduler, and no sign of life from a worker."""
+        if there or (sight.claim is not None and self._touched.get(job.name) != sight.claim.touched):
+            self._gone.pop(job.name, None)
+        if sight.claim is not None:
+            self._touched[job.name] = sight.claim.touched
+        if there is False:
+            self._gone.setdefault(job.name, time.monotonic())
 
     def _gone_for(self, job: Job, seconds: float) -> bool:
         since = self._gone.get(job.name)
         return since is not None and time.monotonic() - since >= seconds
 
-    def _is_gone(self, job: Job) -> bool:
-        beat = self._beats.get(job.name)
-        beating = beat is not None and time.monotonic() - beat[1] < min(_BEAT_SECONDS, self._scheduler.grace_seconds)
-        return self._gone_for(job, self._scheduler.grace_seconds) and not beating
+    @property
+    def _settle(self) -> float:
+        return min(_SETTLE_SECONDS, self._scheduler.grace_seconds)
 
     def _going_on(self, job: Job, sight: Sight, seen: Observed | None) -> Change | None:
         percent, message = sight.progress
-        running = sight.has_worker or (seen is not None and seen.phase in (Phase.RUNNING, Phase.ENDING))
+        running = sight.claim is not None or (seen is not None and seen.phase in (Phase.RUNNING, Phase.ENDING))
         new: dict[str, Any] = {"step": Step.SUBMITTED}
         if seen is not None:
             new["native_id"] = seen.native_id
@@ -125,8 +150,16 @@ class Reconciler:
         new = {name: value for name, value in new.items() if getattr(job, name) != value}
         return Change(job, new) if new else None
 
-    def _ended(self, job: Job, result: Mapping[str, Any]) -> Change:
-        return Change(job, ending(job, result, self._settings.limits.retention_days))
+    async def _ended(self, job: Job, result: Mapping[str, Any]) -> Change:
+        """The job has its outcome."""
+        try:
+            values = ending(job, result, self._settings.limits.retention_days)
+            kept = int(result["attempt"]) if values["status"] is Status.SUCCESSFUL else None
+        except (ValueError, TypeError, KeyError):
+            log.error("the outcome of %s cannot be read", job.id)
+            values, kept = failure(causes.problem("outcome-unreadable"), self._settings.limits.retention_days), None
+        await asyncio.to_thread(self._folder(job).tidy, kept)
+        return Change(job, values)
 
     async def _missing(self, job: Job) -> Change | None:
         """The scheduler does not know the job (any more), and no worker shows a sign of life."""
@@ -138,27 +171,27 @@ class Reconciler:
     async def _lost(self, job: Job, cause: str) -> Change | None:
         """The attempt ended without an outcome: again, if it was not the job's fault; else this is the outcome.
 
-        The fence comes first: from then on no worker can start, however late the scheduler brings one.
+        The fence comes first: from then on no worker can start, however late the scheduler brings one, and one that
+        still runs somewhere ends. Raises OSError if it cannot be made; then nothing is decided.
         """
         if not await asyncio.to_thread(self._is_current, job):
             return None
         folder = self._folder(job)
-        try:
-            ran = not await asyncio.to_thread(folder.fence, job.attempt)
-            if cause == "not-submitted" and ran:
-                cause = "worker-lost"
-            elif cause == "worker-failed" and not ran:
-                cause = "not-started"
+        ran = not await asyncio.to_thread(folder.forbid, job.attempt)
+        if cause == "not-submitted" and ran:
+            cause = "worker-lost"
+        elif cause == "worker-failed" and not ran:
+            cause = "not-started"
+        with contextlib.suppress(OSError):
             cause = self._scheduler.refine(cause, await asyncio.to_thread(folder.end_of_log))
-            problem = causes.problem(cause)
-            if causes.CAUSES[cause].retry and (job.retries < RETRIES or job.step is Step.SUBMITTING):
-                await asyncio.to_thread(folder.revoke, job.attempt)
-                with contextlib.suppress(SchedulerUnavailable):
-                    await self._scheduler.cancel([job.name])
-                return self._again(job, why=causes.CAUSES[cause].detail)
-            return self._ended(job, await asyncio.to_thread(_publish_failure, folder, job, problem))
+        if causes.CAUSES[cause].retry and _may_try_again(job):
+            self._cancel([job.name])
+            return self._again(job, why=causes.CAUSES[cause].detail)
+        try:
+            return await self._ended(job, await asyncio.to_thread(_publish_failure, folder, job, cause))
         except OSError as error:
             log.error("the folder of %s cannot be used: %s", job.id, error)
+            cause = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else cause
             return Change(job, failure(causes.problem(cause), self._settings.limits.retention_days))
 
     def _is_current(self, job: Job) -> bool:
@@ -183,14 +216,17 @@ class Reconciler:
             },
         )
 
-    async def _cancelling(self, job: Job, seen: Observed | None, surveyed: bool) -> Change | None:
-        if not surveyed:
+    async def _cancelling(self, job: Job, seen: Observed | None, missing: bool) -> Change | None:
+        """Until it is gone. One whose submission was in doubt may come late: it must be missing for longer."""
+        if seen is None and not missing:
             return None
-        if seen is not None and seen.phase is not Phase.ENDED:
-            if seen.phase is not Phase.ENDING:
-                await self._scheduler.cancel([job.name])
-            return None
-        if job.native_id is not None or self._gone_for(job, self._scheduler.grace_seconds):
+        folder = self._folder(job)
+        await asyncio.to_thread(folder.forbid, job.attempt)
+        if seen is not None and seen.phase in (Phase.WAITING, Phase.RUNNING):
+            self._cancel([job.name])
+        in_doubt = seen is None and job.native_id is None
+        if self._gone_for(job, self._scheduler.grace_seconds if in_doubt else self._settle):
+            await asyncio.to_thread(folder.tidy, None)
             return Change(job, {"step": Step.CLOSED})
         return None
 
@@ -198,20 +234,27 @@ class Reconciler:
         return JobFolder(self._settings.store.jobs / job.id)
 
 
-def _publish_failure(folder: JobFolder, job: Job, problem: Mapping[str, Any]) -> dict[str, Any]:
+def _may_try_again(job: Job) -> bool:
+    if job.step is Step.SUBMITTING:
+        return job.attempt - job.retries < SUBMISSIONS
+    return job.retries < RETRIES
+
+
+def _publish_failure(folder: JobFolder, job: Job, cause: str) -> dict[str, Any]:
     """Make the failure the job's outcome, unless a worker was quicker. Returns what the outcome is now."""
+    now = datetime.now(UTC)
     outcome = {
         "status": "failed",
         "outputs": {},
-        "error": problem,
+        "error": causes.problem(cause),
         "attempt": job.attempt,
         "started": job.started.isoformat() if job.started else None,
-        "finished": datetime.now(UTC).isoformat(),
+        "finished": now.isoformat(),
+        "seconds": (now - job.started).total_seconds() if job.started else None,
     }
-    folder.revoke(job.attempt)
     folder.prepare("outcome.gateway.json", outcome)
     folder.publish("outcome.gateway.json", None)
-    return folder.result() or outcome
+    return look(folder, job.attempt).result or outcome
 
 
 def stray_names(surveyed: Mapping[str, Observed], jobs: Mapping[str, Job]) -> list[str]:

@@ -17,12 +17,14 @@ def remove(store: Store, jobs_root: Path, job: Job) -> bool:
     """Remove a closed job with its files. False: it changed meanwhile."""
     if not store.delete(job):
         return False
-    JobFolder(jobs_root / job.id).remove()
+    _remove_folder(store, jobs_root, job.id)
     return True
 
 
 def remove_expired(store: Store, jobs_root: Path) -> None:
-    """Remove the closed jobs that have expired."""
+    """Remove the closed jobs that have expired, and the folders whose removal came to no end."""
+    for job_id in store.removals():
+        _remove_folder(store, jobs_root, job_id)
     while expired := store.expired(datetime.now(UTC)):
         for job in expired:
             log.info("job %s has expired", job.id)
@@ -37,6 +39,13 @@ def remove_unused_uploads(store: Store, uploads: Path, retention_days: float) ->
         (uploads / sha256).unlink(missing_ok=True)
 
     store.forget_uploads(datetime.now(UTC) - timedelta(days=retention_days), remove)
+
+
+def _remove_folder(store: Store, jobs_root: Path, job_id: str) -> None:
+    folder = JobFolder(jobs_root / job_id)
+    folder.remove()
+    if not folder.path.exists():
+        store.removed(job_id)
 
 
 def remove_unrecorded(store: Store, jobs_root: Path) -> None:

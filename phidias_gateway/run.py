@@ -8,14 +8,13 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from phidias_gateway import causes
 from phidias_gateway.errors import DiskFull, PhidiasError
-from phidias_gateway.job_folder import JobFolder, to_json
+from phidias_gateway.job_folder import JobFolder, sync_folder, to_json
 from phidias_gateway.outputs import FileOutput
 from phidias_gateway.process import ProcessOutputs, Resources, Workspace
 from phidias_gateway.references import Site
@@ -25,10 +24,17 @@ log = logging.getLogger("phidias.worker")
 _REPORT_SECONDS = 0.2
 
 
-def run_job(folder: JobFolder, attempt: int, outcome: str, started: datetime) -> None:
-    """Run the job's process and prepare its outcome, success or failure, under the name `outcome`."""
+def run_job(folder: JobFolder, attempt: int, outcome: str, times: Callable[[], dict[str, Any]]) -> None:
+    """Run the job's process and prepare its outcome, success or failure, under the name `outcome`.
+
+    `times` gives what an outcome says about the attempt and its duration.
+    """
+
+    def prepare(status: str, outputs: dict[str, Any], problem: dict[str, Any] | None) -> None:
+        folder.prepare(outcome, {"status": status, "outputs": outputs, "error": problem, **times()})
+
     try:
-        result = {"status": "successful", "outputs": _run(folder, attempt), "error": None}
+        prepare("successful", _run(folder, attempt), None)
         log.info("done")
     except Exception as error:
         problem = _problem(error)
@@ -36,9 +42,7 @@ def run_job(folder: JobFolder, attempt: int, outcome: str, started: datetime) ->
         # What is left is of no use, and on a full disk its space is.
         shutil.rmtree(folder.scratch(attempt), ignore_errors=True)
         shutil.rmtree(folder.results(attempt), ignore_errors=True)
-        result = {"status": "failed", "outputs": {}, "error": problem}
-    times = {"attempt": attempt, "started": started.isoformat(), "finished": datetime.now(UTC).isoformat()}
-    folder.prepare(outcome, {**result, **times})
+        prepare("failed", {}, problem)
 
 
 def _run(folder: JobFolder, attempt: int) -> dict[str, Any]:
@@ -96,6 +100,7 @@ def _collect(outputs: ProcessOutputs, results: Path) -> dict[str, Any]:
             collected[name] = {"files": [_file(entry, results) for entry in value]}
         else:
             collected[name] = {"value": plain[name]}
+    sync_folder(results)
     return collected
 
 
@@ -111,10 +116,7 @@ def _file(output: FileOutput, results: Path) -> dict[str, Any]:
 
 def _problem(error: Exception) -> dict[str, Any]:
     if any(_is_disk_full(link) for link in _chain(error)):
-        return DiskFull(
-            "No space is left where the job writes.",
-            remedy="Delete jobs you no longer need, or ask the site's administrator for space; then run it again.",
-        ).problem()
+        return causes.problem("disk-full")
     if isinstance(error, PhidiasError):
         return error.problem()
     if any(isinstance(link, MemoryError) for link in _chain(error)):

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from phidias_gateway.errors import PhidiasError
+from phidias_gateway.errors import DiskFull, PhidiasError
 from phidias_gateway.job import Job, Page, Status, Step
 from phidias_gateway.process import Effort, Resources
 
@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS job_expires ON job (expires) WHERE expires IS NOT NUL
 CREATE INDEX IF NOT EXISTS job_size ON job (owner, size);
 CREATE INDEX IF NOT EXISTS pinned_job ON job (owner) WHERE pinned;
 CREATE INDEX IF NOT EXISTS measured_job ON job (process_id, id) WHERE core_hours IS NOT NULL;
+CREATE TABLE IF NOT EXISTS removal (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS upload (
     owner TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, used REAL NOT NULL,
     PRIMARY KEY (owner, sha256)
@@ -152,11 +153,22 @@ class Store:
             return [job for job in map(self.get, done) if job is not None]
 
     def delete(self, job: Job) -> bool:
-        """Delete a job, if it has not moved on."""
+        """Delete a job, if it has not moved on; and remember that its folder is to be removed."""
         with self._transaction() as connection:
-            return bool(
-                connection.execute("DELETE FROM job WHERE id = ? AND version = ?", (job.id, job.version)).rowcount
-            )
+            row = (job.id, job.version)
+            deleted = connection.execute("DELETE FROM job WHERE id = ? AND version = ?", row).rowcount > 0
+            if deleted:
+                connection.execute("INSERT OR IGNORE INTO removal (id) VALUES (?)", (job.id,))
+            return deleted
+
+    def removals(self) -> list[str]:
+        """The ids of the deleted jobs whose folders may still be there."""
+        return [row[0] for row in self._rows("SELECT id FROM removal", ())]
+
+    def removed(self, job_id: str) -> None:
+        """The folder of this deleted job is gone."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM removal WHERE id = ?", (job_id,))
 
     def open_jobs(self) -> list[Job]:
         """All that are not closed, oldest first."""
@@ -284,10 +296,16 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if connection.in_transaction:  # a full disk may have ended it
+                    connection.execute("ROLLBACK")
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    raise DiskFull(
+                        "No space is left for the gateway's own records.",
+                        remedy="Delete jobs you no longer need, or ask the site's administrator for space.",
+                    ) from None
                 raise
-            connection.execute("COMMIT")
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[sqlite3.Row]:
         connection, in_use = self._mine()

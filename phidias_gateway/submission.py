@@ -87,7 +87,7 @@ class Submitter:
             native_id = await self._scheduler.submit(make_task(job, self._settings))
         except SubmissionUnknown as doubt:
             log.warning("whether %s was submitted is not known: %s", job.name, doubt)
-            note = {"message": "The scheduler has not confirmed the job yet; looking it up."}
+            note = {"message": f"The scheduler has not confirmed the job yet ({doubt}); looking it up."}
             await self._changes.apply([Change(job, note)])
             return
         except (SubmissionRefused, OSError) as error:

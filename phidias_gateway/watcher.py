@@ -1,4 +1,7 @@
-"""The one loop that follows all jobs: a single question to the scheduler for everybody, never asked for a client."""
+"""The one loop that follows all jobs: a single question to the scheduler for everybody, never asked for a client.
+
+Nothing here waits for the scheduler: it may be slow or silent for minutes, and results are in the folders.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from phidias_gateway.changes import Changes
 from phidias_gateway.errors import SchedulerUnavailable
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.job_folder import JobFolder
-from phidias_gateway.reconcile import Reconciler, Sight, look, stray_names
+from phidias_gateway.reconcile import Reconciler, Sight, Survey, look, stray_names
 from phidias_gateway.retention import remove_expired, remove_unused_uploads
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Scheduler
 from phidias_gateway.settings import Settings
@@ -37,11 +40,14 @@ class Watcher:
         self._changes = changes
         self._scheduler = scheduler
         self._submitter = submitter
-        self._reconciler = Reconciler(settings, store, scheduler, submitter)
+        self._reconciler = Reconciler(settings, store, scheduler, submitter, self._cancel)
         self._awake = asyncio.Event()
+        self._survey: asyncio.Task[Survey | None] | None = None
         self._survey_due = 0.0
+        self._look_due = 0.0
         self._pause = scheduler.survey_seconds
         self._sweep_due = 0.0
+        self._cancelled: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """There is something to do that was not there before."""
@@ -49,76 +55,96 @@ class Watcher:
 
     async def run(self) -> None:
         """Follow the jobs until cancelled. Idle while none is open."""
-        while True:
-            try:
-                busy = await self._turn()
-            except Exception:
-                # One bad turn must not end the watch: everything is looked at anew in the next.
-                log.exception("a turn of the watch failed")
-                busy = True
-            pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds) if busy else _SWEEP_SECONDS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):  # not wait_for: until Python 3.12 it could swallow a cancellation
-                    await self._awake.wait()
-            self._awake.clear()
+        try:
+            while True:
+                try:
+                    busy = await self._turn()
+                except Exception:
+                    # One bad turn must not end the watch: everything is looked at anew in the next.
+                    log.exception("a turn of the watch failed")
+                    busy = True
+                pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds) if busy else _SWEEP_SECONDS
+                with contextlib.suppress(TimeoutError):
+                    # Not wait_for: until Python 3.12 it could swallow a cancellation.
+                    async with asyncio.timeout(pause):
+                        await self._awake.wait()
+                self._awake.clear()
+        finally:
+            questions = [task for task in (self._survey, *self._cancelled.values()) if task is not None]
+            for task in questions:
+                task.cancel()
+            await asyncio.gather(*questions, return_exceptions=True)
 
     async def _turn(self) -> bool:
-        if time.monotonic() >= self._sweep_due:
+        sweep = time.monotonic() >= self._sweep_due
+        if sweep:
             self._sweep_due = time.monotonic() + _SWEEP_SECONDS
             await asyncio.to_thread(self._sweep)
         # Before the jobs are read: one that is being submitted meanwhile would be judged by what it was.
         busy = self._submitter.busy()
         jobs = await asyncio.to_thread(self._store.open_jobs)
         self._reconciler.forget({job.name for job in jobs})
-        if not jobs:
+        if not (jobs or sweep or self._survey):
             return False
-        at = time.monotonic()
-        surveyed = await self._survey() if at >= self._survey_due else None
-        # Looked at after the survey: what ended before it has its outcome in the folder by now.
         idle = [job for job in jobs if job.id not in busy]
-        chosen = [job for job in idle if surveyed is not None or job.status is Status.RUNNING or _is_new(job)]
+        survey = await self._surveyed(idle)
+        # Looked at after the survey: what ended before it has its outcome in the folder by now.
+        everyone = survey is not None or time.monotonic() >= self._look_due
+        if everyone:
+            self._look_due = time.monotonic() + self._pause
+        chosen = [job for job in idle if everyone or job.status is Status.RUNNING or _is_new(job)]
         sights = await asyncio.to_thread(self._look, chosen)
-        changes = []
-        for job in chosen:
-            if job.id in sights:
-                changes.append(await self._advance(job, sights[job.id], surveyed, at))
-        await self._changes.apply([change for change in changes if change is not None])
-        if surveyed is not None:
-            await self._end_strays(surveyed, jobs)
-        return True
+        found = [self._advance(job, sights[job.id], survey) for job in chosen if job.id in sights]
+        await self._changes.apply([change for change in await asyncio.gather(*found) if change is not None])
+        if survey is not None:
+            await self._end_strays(survey.tasks, jobs)
+        return bool(jobs or self._survey)
 
     def _sweep(self) -> None:
         remove_expired(self._store, self._settings.store.jobs)
         remove_unused_uploads(self._store, self._settings.store.uploads, self._settings.limits.retention_days)
 
-    async def _survey(self) -> Mapping[str, Observed] | None:
+    async def _surveyed(self, jobs: Sequence[Job]) -> Survey | None:
+        """The survey that has come to its end, if one has. A slow one goes on in the background."""
+        if self._survey is None:
+            if time.monotonic() < self._survey_due:
+                return None
+            asked = frozenset(job.name for job in jobs if job.step is not Step.RECORDED)
+            self._survey = asyncio.create_task(self._ask(asked), name="survey the scheduler")
+        await asyncio.wait({self._survey}, timeout=_LOOK_SECONDS)
+        if not self._survey.done():
+            return None
+        survey, self._survey = self._survey, None
+        return survey.result()
+
+    async def _ask(self, asked: frozenset[str]) -> Survey | None:
         begun = time.monotonic()
         try:
-            surveyed = await self._scheduler.survey()
-        except SchedulerUnavailable as error:
-            log.warning("nothing is known from the scheduler: %s", error.detail)
+            tasks = await self._scheduler.survey()
+        except Exception as error:
+            known = isinstance(error, SchedulerUnavailable)
+            log.warning("nothing is known from the scheduler: %s", error, exc_info=not known)
+            self._reconciler.unknown()
             self._pause = min(_LONGEST_WAIT, self._pause * 1.5)
             self._survey_due = time.monotonic() + self._pause
             return None
         now = time.monotonic()
         self._pause = min(_LONGEST_WAIT, max(self._scheduler.survey_seconds, _SURVEY_SHARE * (now - begun)))
         self._survey_due = begun + self._pause
-        return surveyed
+        return Survey(tasks, asked)
 
     def _look(self, jobs: Sequence[Job]) -> dict[str, Sight]:
         sights = {}
         for job in jobs:
             try:
                 sights[job.id] = look(JobFolder(self._settings.store.jobs / job.id), job.attempt)
-            except (OSError, ValueError) as error:
+            except OSError as error:
                 log.error("the folder of %s cannot be read: %s", job.id, error)
         return sights
 
-    async def _advance(
-        self, job: Job, sight: Sight, surveyed: Mapping[str, Observed] | None, at: float
-    ) -> Change | None:
+    async def _advance(self, job: Job, sight: Sight, survey: Survey | None) -> Change | None:
         try:
-            return await self._reconciler.advance(job, sight, surveyed, at)
+            return await self._reconciler.advance(job, sight, survey)
         except SchedulerUnavailable as error:
             log.warning("%s has to wait: %s", job.name, error.detail)
         except Exception:
@@ -136,8 +162,21 @@ class Watcher:
         strays = stray_names(surveyed, known)
         if strays:
             log.warning("ending %s", ", ".join(strays))
-            with contextlib.suppress(SchedulerUnavailable):
-                await self._scheduler.cancel(strays)
+            self._cancel(strays)
+
+    def _cancel(self, names: Sequence[str]) -> None:
+        """Ask the scheduler to end these tasks. What fails is asked again after the next survey."""
+        for name in names:
+            if name not in self._cancelled:
+                self._cancelled[name] = asyncio.create_task(self._cancel_one(name), name=f"cancel {name}")
+
+    async def _cancel_one(self, name: str) -> None:
+        try:
+            await self._scheduler.cancel([name])
+        except SchedulerUnavailable as error:
+            log.warning("%s is not ended yet: %s", name, error.detail)
+        finally:
+            del self._cancelled[name]
 
 
 def _is_new(job: Job) -> bool:

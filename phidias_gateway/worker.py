@@ -24,8 +24,14 @@ from phidias_gateway.job_folder import JobFolder
 
 NOT_OURS = 3
 """Exit code of a worker that must not run: the attempt is taken, revoked, or the job has its outcome"""
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_SIGNALS = {*_ENDING, signal.SIGCHLD}
+_TICK_SECONDS = 1.0
+_LONGEST_TICK_SECONDS = 5.0
+"""What a tick takes beyond this, the job was stopped (suspended by the scheduler): that is not its time"""
 _TOUCH_SECONDS = 3.0
+_TOLD_SECONDS = 2.0
+"""Who ends a job tells all its processes, one after the other; within this time the supervisor hears of it, too"""
 
 log = logging.getLogger("phidias.worker")
 
@@ -47,15 +53,17 @@ def main() -> int:
     if lock is None:
         log.info("attempt %d is not to be run: it was taken or revoked, or the job has ended", attempt)
         return NOT_OURS
-    return _Supervisor(folder, attempt).run()
+    return _Supervisor(folder, attempt, lock).run()
 
 
 class _Supervisor:
-    def __init__(self, folder: JobFolder, attempt: int) -> None:
+    def __init__(self, folder: JobFolder, attempt: int, lock: int) -> None:
         self.folder = folder
         self.attempt = attempt
+        self.lock = lock
         self.outcome = f"outcome.{attempt}.json"
         self.started = datetime.now(UTC)
+        self.begun = time.monotonic()
 
     def run(self) -> int:
         process_tree.adopt_orphans()
@@ -88,11 +96,12 @@ class _Supervisor:
             return child
         try:
             process_tree.die_with_parent(supervisor)
+            os.close(self.lock)  # held by what this process forks, it would outlive the supervisor
             os.setpgid(0, 0)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             from phidias_gateway.run import run_job
 
-            run_job(self.folder, self.attempt, self.outcome, self.started)
+            run_job(self.folder, self.attempt, self.outcome, self._times)
         except BaseException:
             log.exception("the worker failed")
             os._exit(70)
@@ -102,21 +111,29 @@ class _Supervisor:
 
     def _wait(self, child: int, limit: float) -> int | signal.Signals | None:
         """The child's exit code (negative: its signal), or the signal that told us to end, or None: too long."""
-        deadline = time.monotonic() + limit
+        left = limit
         touched = time.monotonic()
-        while (left := deadline - time.monotonic()) > 0:
-            heard = signal.sigtimedwait(_SIGNALS, min(1.0, left))
+        while left > 0:
+            begun = time.monotonic()
+            heard = signal.sigtimedwait(_SIGNALS, min(_TICK_SECONDS, left))
             if heard is not None and heard.si_signo != signal.SIGCHLD:
                 return signal.Signals(heard.si_signo)
             status = _reap(child)
             if status is not None:
-                return status
-            if self.folder.is_revoked(self.attempt):
+                told = signal.sigtimedwait(_ENDING, _TOLD_SECONDS) if -status in {*_ENDING, signal.SIGKILL} else None
+                return status if told is None else signal.Signals(told.si_signo)
+            if self._is_over():
                 return signal.SIGTERM
             if time.monotonic() - touched >= _TOUCH_SECONDS:
                 touched = time.monotonic()
                 self.folder.touch(self.attempt)
+            left -= min(time.monotonic() - begun, _LONGEST_TICK_SECONDS)
         return None
+
+    def _is_over(self) -> bool:
+        with contextlib.suppress(OSError):  # a file system that fails for a moment ends no job
+            return self.folder.is_over(self.attempt)
+        return False
 
     def _fail(self, problem: dict[str, Any]) -> None:
         self._clean(failed=True)
@@ -124,11 +141,18 @@ class _Supervisor:
             "status": "failed",
             "outputs": {},
             "error": problem,
+            **self._times(),
+        }
+        self.folder.prepare(self.outcome, outcome)
+
+    def _times(self) -> dict[str, Any]:
+        """What an outcome says about its attempt. The duration is right also where this machine's clock is not."""
+        return {
             "attempt": self.attempt,
             "started": self.started.isoformat(),
             "finished": datetime.now(UTC).isoformat(),
+            "seconds": time.monotonic() - self.begun,
         }
-        self.folder.prepare(self.outcome, outcome)
 
     def _clean(self, *, failed: bool) -> None:
         shutil.rmtree(self.folder.scratch(self.attempt), ignore_errors=True)

@@ -6,6 +6,7 @@ The truth about a worker is the lock on its claim, not a pid that a gateway reme
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from phidias_gateway import process_tree
-from phidias_gateway.job_folder import LOG, JobFolder
+from phidias_gateway.job_folder import LOG, Claim, JobFolder
 from phidias_gateway.process import Resources
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Task
 from phidias_gateway.settings import SchedulerSettings
@@ -35,25 +36,42 @@ class _Run:
     def folder(self) -> JobFolder:
         return JobFolder(self.task.folder)
 
+    def may_start(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.folder.claim(self.task.attempt) is None and not self.folder.is_revoked(self.task.attempt)
+        return False
+
     def is_alive(self) -> bool:
         if self.pid is not None:
             if os.waitpid(self.pid, os.WNOHANG)[0] == 0:
                 return True
             self.pid = None
-        return self.folder.is_alive(self.task.attempt)
+        try:
+            return self.folder.is_alive(self.task.attempt)
+        except OSError as error:
+            log.error("whether %s runs cannot be seen: %s", self.task.name, error)
+            return True
 
     def end(self) -> None:
         """Kill the worker and all it has started; or what a killed worker has left behind."""
-        claim = self.folder.claim(self.task.attempt)
-        if claim and claim.pid is not None:
+        claim = self._claim()
+        if claim and claim.boot == process_tree.boot_id():
             process_tree.end_marked(_mark(self.task), claim.pid, claim.start_ticks)
         else:
             process_tree.end_marked(_mark(self.task), self.pid, None)
 
     def cause(self) -> str:
         """Why there is no worker any more, if it left no outcome."""
-        claim = self.folder.claim(self.task.attempt)
-        return "not-started" if claim is None or claim.pid is None else "worker-killed"
+        claim = self._claim()
+        if claim is None:
+            return "not-started"
+        return "worker-killed" if claim.boot in (None, process_tree.boot_id()) else "node-failed"
+
+    def _claim(self) -> Claim | None:
+        try:
+            return self.folder.claim(self.task.attempt)
+        except OSError:
+            return None
 
 
 class LocalScheduler:
@@ -70,13 +88,14 @@ class LocalScheduler:
         self._ended: OrderedDict[str, str] = OrderedDict()
 
     async def adopt(self, tasks: Sequence[Task]) -> None:
-        """A task that was claimed runs, or has ended; any other waits again. One that was about to claim when its
-        gateway ended is started a second time, and one of the two finds the claim taken."""
+        """A task that was claimed or revoked runs, or has ended; any other waits again. One that was about to claim
+        when its gateway ended is started a second time, and one of the two finds the claim taken."""
         for task in tasks:
-            if JobFolder(task.folder).claim(task.attempt) is None:
+            run = _Run(task, None)
+            if run.may_start():
                 self._queue.append(task)
             else:
-                self._runs[task.name] = _Run(task, None)
+                self._runs[task.name] = run
 
     async def submit(self, task: Task) -> str:
         self._queue.append(task)

@@ -45,6 +45,8 @@ class Observed:
     phase: Phase
     cause: str | None = None
     """For an ended task: the cause of its end as in `causes`, None if it ended by itself, with exit code 0"""
+    restarted: bool = False
+    """The scheduler has started the task more than once, which it was told not to: its first start is lost"""
     reason: str = ""
     """For a waiting task: why it waits, in words"""
     estimated_start: datetime | None = None
@@ -68,7 +70,8 @@ class Scheduler(Protocol):
     """How long a task must be missing in its surveys to be taken for gone"""
 
     async def adopt(self, tasks: Sequence[Task]) -> None:
-        """Told once at start-up: the tasks that an earlier gateway submitted and whose end nobody has seen."""
+        """Told once at start-up: the tasks that an earlier gateway submitted, or was about to, and whose end nobody
+        has seen."""
 
     async def submit(self, task: Task) -> str:
         """Submit the task and return the scheduler's own id. Raises SubmissionRefused or SubmissionUnknown."""

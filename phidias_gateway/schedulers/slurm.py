@@ -10,7 +10,6 @@ import asyncio
 import math
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
@@ -25,14 +24,20 @@ from phidias_gateway.settings import SchedulerSettings, SlurmSettings
 
 _NAME = re.compile(r"phidias-[0-9a-z]{26}-\d+")
 _SEPARATOR = "\x1f"
-_FIELDS = ("JobID", "Name", "State", "Reason", "StartTime")
+_FIELDS = ("JobID", "Name", "State", "Reason", "StartTime", "RestartCnt")
 _SUBMIT_SECONDS = 60.0
 _QUERY_SECONDS = 30.0
 _JOBCOMP_TAIL = 4 * 1024 * 1024
 
-# After these the controller may have taken the job although sbatch has failed.
+_QUESTIONS = 8
+"""Tools asked at the same time"""
+
+# sbatch's last word. What a site's own submit filter says comes before it, in whatever words.
+_REFUSAL = re.compile(r"^sbatch: error: Batch job submission failed: (.*)$", re.M)
+# After these the controller may have taken the job although sbatch has failed, or will take it later (slurm_errno.c).
 _DOUBT = re.compile(
-    r"timed ?out|contact|connect|socket|communicat|transmi|receiv|message|temporarily|zero bytes|standby|protocol",
+    r"timed out|unable to contact|connection|not connected|communication|transmitted or received"
+    r"|message (send|receive) failure|temporarily|standby mode|not responding",
     re.IGNORECASE,
 )
 _TO_START = re.compile(r"to start at (\d+) ")
@@ -49,32 +54,33 @@ class SlurmScheduler:
         self.grace_seconds = settings.grace_seconds
         self._slurm = slurm
         self._configuration: dict[str, str] | None = None
+        self._questions = asyncio.Semaphore(_QUESTIONS)
 
     async def adopt(self, tasks: Sequence[Task]) -> None:
         """Slurm keeps them."""
 
     async def submit(self, task: Task) -> str:
-        with as_file(files("phidias_gateway.schedulers") / "job.sh") as script:
-            await asyncio.to_thread(shutil.copyfile, script, task.folder / "job.sh")
         try:
-            code, out, err = await _call(_sbatch(task, self._slurm), task.env, _SUBMIT_SECONDS)
+            with as_file(files("phidias_gateway.schedulers") / "job.sh") as script:
+                code, out, err = await _call(_sbatch(task, self._slurm, script), task.env, _SUBMIT_SECONDS)
         except TimeoutError:
             raise SubmissionUnknown("sbatch did not answer") from None
         except OSError as error:
             raise SubmissionRefused(f"sbatch cannot be run: {error}") from None
-        said = err.strip().removeprefix("sbatch: error: ")[:500]
         if code == 0:
             native_id = out.strip().split(";")[0]
             if not native_id.isdecimal():
                 raise SubmissionUnknown(f"sbatch answered {out[:200]!r}")
             return native_id
-        if code > 0 and not _DOUBT.search(said):
+        said = "\n".join(line.removeprefix("sbatch: error: ") for line in err.strip().splitlines())[:500]
+        last = _REFUSAL.search(err)
+        if code > 0 and not _DOUBT.search(last[1] if last else err):
             raise SubmissionRefused(said)
-        raise SubmissionUnknown(said)
+        raise SubmissionUnknown(said or f"sbatch ended with {code}")
 
     async def survey(self) -> Mapping[str, Observed]:
         form = ",".join(f"{field}:{_SEPARATOR}" for field in _FIELDS)
-        out = await _query(["squeue", "--noheader", "--me", "--states=all", f"--Format={form}"])
+        out = await self._query(["squeue", "--noheader", "--me", "--states=all", f"--Format={form}"])
         observed: dict[str, Observed] = {}
         for line in out.splitlines():
             values = line.split(_SEPARATOR)
@@ -90,9 +96,9 @@ class SlurmScheduler:
         """From the accounting, else from the job completion log where we may read it."""
         try:
             if self._configuration is None:
-                self._configuration = _parse_configuration(await _query(["scontrol", "show", "config"]))
+                self._configuration = _parse_configuration(await self._query(["scontrol", "show", "config"]))
             if not self._configuration.get("AccountingStorageType", "").endswith("/none"):
-                return await _accounting(names)
+                return await self._accounting(names)
             if self._configuration.get("JobCompType", "").endswith("/filetxt"):
                 return await asyncio.to_thread(_completions, Path(self._configuration["JobCompLoc"]), frozenset(names))
         except (SchedulerUnavailable, OSError):
@@ -104,7 +110,8 @@ class SlurmScheduler:
         site = _site_options(self._slurm)
         command = ["sbatch", "--test-only", *_request(resources), *site, "--wrap=true"]
         try:
-            code, _, said = await _call(command, _query_environment(), _QUERY_SECONDS)
+            async with self._questions:
+                code, _, said = await _call(command, _query_environment(), _QUERY_SECONDS)
         except (TimeoutError, OSError):
             return None
         start = _TO_START.search(said)
@@ -116,13 +123,30 @@ class SlurmScheduler:
 
     async def cancel(self, names: Sequence[str]) -> None:
         for name in names:
-            await _query(["scancel", f"--name={name}"])
+            await self._query(["scancel", f"--name={name}"])
 
     async def stop(self) -> None:
         """Slurm goes on."""
 
+    async def _accounting(self, names: Sequence[str]) -> Mapping[str, Observed]:
+        columns = ["--format=JobID,JobName,State", "--starttime=now-30days", f"--name={','.join(names)}"]
+        out = await self._query(["sacct", "-X", "--noheader", "--parsable2", f"--delimiter={_SEPARATOR}", *columns])
+        rows = (line.split(_SEPARATOR) for line in out.splitlines())
+        return {row[1]: _observed(*row) for row in rows if len(row) == 3 and row[1] in names}
 
-def _sbatch(task: Task, slurm: SlurmSettings) -> list[str]:
+    async def _query(self, command: list[str]) -> str:
+        """What a tool answers. Raises SchedulerUnavailable for anything but success: then nothing is known."""
+        try:
+            async with self._questions:
+                code, out, err = await _call(command, _query_environment(), _QUERY_SECONDS)
+        except (TimeoutError, OSError) as error:
+            raise SchedulerUnavailable(f"{command[0]} failed: {error or 'no answer'}") from None
+        if code != 0:
+            raise SchedulerUnavailable(f"{command[0]} failed: {err.strip()[:500]}")
+        return out
+
+
+def _sbatch(task: Task, slurm: SlurmSettings, script: Path) -> list[str]:
     folder = str(task.folder).replace("%", "%%")  # sbatch replaces %j and the like in file names
     return [
         "sbatch",
@@ -138,7 +162,7 @@ def _sbatch(task: Task, slurm: SlurmSettings) -> list[str]:
         "--ntasks=1",
         *_request(task.resources),
         *_site_options(slurm),
-        str(task.folder / "job.sh"),
+        str(script),
         *task.command,
     ]
 
@@ -157,7 +181,9 @@ def _request(resources: Resources) -> list[str]:
     ]
 
 
-def _observed(native_id: str, name: str, state: str, reason: str, start: str) -> Observed:
+def _observed(
+    native_id: str, name: str, state: str, reason: str = "", start: str = "", restarts: str = "0"
+) -> Observed:
     phase, cause = phase_of(state)
     waiting = phase is Phase.WAITING
     return Observed(
@@ -167,14 +193,8 @@ def _observed(native_id: str, name: str, state: str, reason: str, start: str) ->
         cause=cause,
         reason=reason_of(reason) if waiting else "",
         estimated_start=datetime.fromtimestamp(int(start), UTC) if waiting and start.isdecimal() else None,
+        restarted=restarts not in ("", "0"),
     )
-
-
-async def _accounting(names: Sequence[str]) -> Mapping[str, Observed]:
-    columns = ["--format=JobID,JobName,State", "--starttime=now-30days", f"--name={','.join(names)}"]
-    out = await _query(["sacct", "-X", "--noheader", "--parsable2", f"--delimiter={_SEPARATOR}", *columns])
-    rows = (line.split(_SEPARATOR) for line in out.splitlines())
-    return {row[1]: _observed(row[0], row[1], row[2], "", "") for row in rows if len(row) == 3 and row[1] in names}
 
 
 def _completions(path: Path, names: frozenset[str]) -> Mapping[str, Observed]:
@@ -186,24 +206,13 @@ def _completions(path: Path, names: frozenset[str]) -> Mapping[str, Observed]:
     line = re.compile(rf"^JobId=(\d+) UserId=[^ ]*\({os.getuid()}\) .*?Name=({_NAME.pattern}) JobState=(\w+) ", re.M)
     for native_id, name, state in line.findall(text):
         if name in names:
-            found[name] = _observed(native_id, name, state, "", "")
+            found[name] = _observed(native_id, name, state)
     return found
 
 
 def _parse_configuration(text: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in text.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-async def _query(command: list[str]) -> str:
-    """What a tool answers. Raises SchedulerUnavailable for anything but success: then nothing is known."""
-    try:
-        code, out, err = await _call(command, _query_environment(), _QUERY_SECONDS)
-    except (TimeoutError, OSError) as error:
-        raise SchedulerUnavailable(f"{command[0]} failed: {error or 'no answer'}") from None
-    if code != 0:
-        raise SchedulerUnavailable(f"{command[0]} failed: {err.strip()[:500]}")
-    return out
 
 
 def _query_environment() -> dict[str, str]:
