@@ -104,6 +104,14 @@ class Queue(Document):
     estimatedStart: Instant | None = None  # noqa: N815
 
 
+class Tasks(Document):
+    """Of a job that several tasks share: how many they are, and how many have ended well, and otherwise."""
+
+    total: int
+    done: int
+    failed: int
+
+
 class StatusInfo(Document):
     """The state of a job. `cause` is a word for programs, `remedy` a sentence for people.
 
@@ -128,6 +136,7 @@ class StatusInfo(Document):
     resources: dict[str, int | float]
     pinned: bool
     size: int | None = None
+    tasks: Tasks | None = None
     queue: Queue | None = None
     exception: ProblemDocument | None = None
     links: list[Link]
@@ -161,6 +170,7 @@ class Estimate(Document):
 
     scenes: int | None = None
     tiles: int | None = None
+    tasks: int | None = None
     pixels: int | None = None
     bytesRead: int | None = None  # noqa: N815
     bytesWritten: int | None = None  # noqa: N815

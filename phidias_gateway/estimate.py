@@ -13,6 +13,8 @@ from phidias_gateway.process import Effort, Resources
 @dataclass(frozen=True)
 class Estimate:
     effort: Effort
+    tasks: int | None
+    """None: it was not planned, since it is too large"""
     resources: Resources
     """Of one task"""
     core_hours: float | None

@@ -53,9 +53,12 @@ class Intake:
         self._planners.shutdown(wait=False, cancel_futures=True)
 
     async def take(
-        self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str
+        self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str, most_parts: int
     ) -> tuple[Job, bool]:
-        """The recorded job, and False if `key` had made it before. For the rest see `Jobs.submit`."""
+        """The recorded job, and False if `key` had made it before. For the rest see `Jobs.submit`.
+
+        `most_parts` is how many parts the scheduler takes.
+        """
         process = _process(process_id)
         if key is not None and not _KEY.fullmatch(key):
             raise InvalidRequest(
@@ -69,22 +72,27 @@ class Intake:
         limits.refuse(limits.of_disk(self._settings))
         resources = _resources(process, request)
         limits.refuse(limits.of_resources(resources, process.resources, self._settings.limits))
-        prepared = await self._plan(self._prepare, owner, process, request, base_url)
+        prepared = await self._plan(self._prepare, owner, process, request, base_url, most_parts)
         return await asyncio.to_thread(self._record, owner, process, request, resources, prepared, key, digest)
 
-    async def estimate(self, owner: str, process_id: str, request: ExecuteRequest, base_url: str) -> Estimate:
+    async def estimate(
+        self, owner: str, process_id: str, request: ExecuteRequest, base_url: str, most_parts: int
+    ) -> Estimate:
         """What the job of this request would amount to; nothing is recorded. Raises InputError and its like."""
-        return await self._plan(self._estimate, owner, _process(process_id), request, base_url)
+        return await self._plan(self._estimate, owner, _process(process_id), request, base_url, most_parts)
 
     async def _plan(
         self,
-        work: Callable[[str, Process[Any, Any], ExecuteRequest, str], Made],
+        work: Callable[[str, Process[Any, Any], ExecuteRequest, str, int], Made],
         owner: str,
         process: Process[Any, Any],
         request: ExecuteRequest,
         base_url: str,
+        most_parts: int,
     ) -> Made:
-        planning = asyncio.get_running_loop().run_in_executor(self._planners, work, owner, process, request, base_url)
+        planning = asyncio.get_running_loop().run_in_executor(
+            self._planners, work, owner, process, request, base_url, min(most_parts, self._settings.limits.tasks)
+        )
         try:
             async with asyncio.timeout(self._settings.limits.plan_seconds):
                 return await planning
@@ -94,25 +102,30 @@ class Intake:
                 remedy="Ask for a smaller area or a shorter period, or try again when the catalogue answers faster.",
             ) from None
 
-    def _prepare(self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str) -> Prepared:
+    def _prepare(
+        self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str, most_parts: int
+    ) -> Prepared:
         given = self._read(owner, process, request, base_url)
         limits.refuse(limits.of_inputs(given.inputs, self._settings.limits))
-        prepared = preparation.plan(process, given)
+        prepared = preparation.plan(process, given, most_parts)
         limits.refuse(limits.of_effort(prepared.effort, self._settings.limits))
         return prepared
 
-    def _estimate(self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str) -> Estimate:
+    def _estimate(
+        self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str, most_parts: int
+    ) -> Estimate:
         given = self._read(owner, process, request, base_url)
         allowed, resources = self._settings.limits, _resources(process, request)
         excesses = [*limits.of_inputs(given.inputs, allowed)]
         # What is too large to be run may be too large to be planned.
-        effort = Effort() if excesses else preparation.plan(process, given).effort
+        prepared = None if excesses else preparation.plan(process, given, most_parts)
+        effort = prepared.effort if prepared else Effort()
         excesses += limits.of_effort(effort, allowed)
         excesses += limits.of_resources(resources, process.resources, allowed)
         excesses += limits.of_jobs(owner, allowed, self._store)
         excesses += limits.of_disk(self._settings)
         core_hours = expected_core_hours(effort, self._store.measured(process.id))
-        return Estimate(effort, resources, core_hours, tuple(excesses))
+        return Estimate(effort, prepared.parts if prepared else None, resources, core_hours, tuple(excesses))
 
     def _read(self, owner: str, process: Process[Any, Any], request: ExecuteRequest, base_url: str) -> Given:
         return preparation.read(process, request, self._settings, lambda href: self._own_file(owner, base_url, href))
@@ -162,6 +175,7 @@ class Intake:
             updated=now,
             message="Accepted",
             effort=prepared.effort,
+            parts=prepared.parts,
         )
         folder = JobFolder(self._settings.store.jobs / job.id)
         content = {
@@ -176,6 +190,7 @@ class Intake:
             },
             "site": prepared.site.model_dump(mode="json"),
             "resources": job.resources.model_dump(mode="json"),
+            "parts": prepared.parts,
         }
         try:
             folder.create(content, prepared.plan)

@@ -76,6 +76,10 @@ class Job:
     size: int = 0
     """Bytes of its output files"""
     effort: Effort = field(default_factory=Effort)
+    parts: int = 1
+    """Tasks that share the work, if there are more than one"""
+    parts_done: int = 0
+    parts_failed: int = 0
     core_hours: float | None = None
     """What a successful job has taken"""
 

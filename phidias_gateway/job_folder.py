@@ -5,10 +5,16 @@
     claim.<attempt>     the fence: whoever makes it owns the attempt       worker, or gateway to keep a worker out
     revoked.<attempt>   this attempt must not run, nor tell an outcome     gateway; its claim is a link to it
     progress.json       per cent and message                               worker, replaced atomically
-    logs/task-0.log     all that the job said                              worker
+    logs/task-<n>.log   all that a task said                               worker
     scratch.<attempt>/  temporary files                                    worker, removed at the end
+    tiles/              what is finished, see `preview`                    worker
     results/            output files (results.<attempt>/ from the second attempt on)
     result.json         the outcome, written once, last; nothing else means success
+
+A job in parts has for each part, beside these, which then belong to the end of the job:
+
+    claim.<attempt>.<part>, scratch.<attempt>.<part>/                      as above
+    parts/<part>.progress.json, parts/<part>.json                          as progress.json and result.json
 
 Shared file systems (NFS, Lustre) are the normal case: only create, link and rename are relied on between machines.
 What is in the folder may be cut short or nonsense (full disks, jobs that write where they should not): no reader of it
@@ -26,22 +32,34 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from phidias_gateway.process_tree import boot_id
 
-LOG = "task-0.log"
 RESERVE = 64 * 1024
 """Bytes kept back so that a full disk can still be told about"""
-_LEFTOVERS = ("*.new", "outcome.*", "claim.*.*", "reserve", "scratch.*")
+_LEFTOVERS = ("*.new", "outcome.*", "taking.*", "reserve", "scratch.*", "parts/*.new", "parts/*.progress.json")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one worker does: an attempt at a whole job, at one part of it, or at its end when all parts are done."""
+
+    attempt: int
+    part: int | None = None
+    """None: the whole job, or its end"""
+
+    @property
+    def name(self) -> str:
+        return f"{self.attempt}" if self.part is None else f"{self.attempt}.{self.part}"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The worker that holds an attempt. What it could not write (a full disk) is None."""
+    """The worker that holds a turn. What it could not write (a full disk) is None."""
 
     pid: int | None
     start_ticks: int | None
@@ -61,7 +79,8 @@ class JobFolder:
         """Make the folder with its request and plan, durably. Raises OSError; then nothing is left."""
         self.path.mkdir(parents=True)
         try:
-            (self.path / "logs").mkdir()
+            for name in ("logs", "tiles", "parts"):
+                (self.path / name).mkdir()
             write_durably(self.path / "request.json", to_json(request))
             write_durably(self.path / "plan.json", to_json(plan))
             sync_folder(self.path)
@@ -70,19 +89,21 @@ class JobFolder:
             self.remove()
             raise
 
-    def forbid(self, attempt: int) -> bool:
+    def forbid(self, attempt: int, parts: int) -> bool:
         """Keep the attempt from starting, and tell it to end without an outcome if it has started.
 
-        True: no worker ever had it. Needs no space on the disk. A missing folder forbids enough. Raises OSError.
+        `parts` is how many the job has. True: no worker ever had one that is not done, or the job's end. Needs no space
+        on the disk. A missing folder forbids enough. Raises OSError.
         """
-        revoked, claim = self.path / f"revoked.{attempt}", self.path / f"claim.{attempt}"
+        revoked = self.path / f"revoked.{attempt}"
         try:
             revoked.touch()
-            ours = _link(revoked, claim)
+            turns = (Turn(attempt), *(Turn(attempt, part) for part in self.open_parts(parts)))
+            ours = [_link(revoked, self._claim(turn)) for turn in turns]
             sync_folder(self.path)
         except FileNotFoundError:
             return True
-        return ours
+        return all(ours)
 
     def is_revoked(self, attempt: int) -> bool:
         return (self.path / f"revoked.{attempt}").exists()
@@ -119,24 +140,41 @@ class JobFolder:
         except FileNotFoundError:
             return None
 
-    def progress(self) -> tuple[int, str]:
+    def ended_parts(self) -> set[int]:
+        """The parts that have their outcome."""
+        with contextlib.suppress(FileNotFoundError):
+            names = (entry.name.partition(".") for entry in os.scandir(self.path / "parts"))
+            return {int(part) for part, _, ending in names if ending == "json" and part.isdecimal()}
+        return set()
+
+    def open_parts(self, parts: int) -> list[int]:
+        """The parts that have none yet; none for a job that is not divided."""
+        return [] if parts == 1 else sorted(set(range(parts)) - self.ended_parts())
+
+    def outcome_of(self, part: int) -> dict[str, Any]:
+        """A part's outcome; one that cannot be read is empty. Raises FileNotFoundError."""
+        with contextlib.suppress(ValueError):
+            return _object((self.path / "parts" / f"{part}.json").read_bytes())
+        return {}
+
+    def progress(self, part: int | None = None) -> tuple[int, str]:
         """Per cent and message as the worker last told; (0, "") before."""
         try:
-            told = _object((self.path / "progress.json").read_bytes())
+            told = _object(self._progress(part).read_bytes())
             return max(0, min(100, int(told["percent"]))), str(told["message"])
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return 0, ""
 
-    def claim(self, attempt: int) -> Claim | None:
-        """The worker that holds the attempt, or None if none does."""
+    def claim(self, turn: Turn) -> Claim | None:
+        """The worker that holds the turn, or None if none does."""
         try:
-            with open(self.path / f"claim.{attempt}", "rb") as file:  # opened first: then its times are no cached ones
+            with open(self._claim(turn), "rb") as file:  # opened first: then its times are no cached ones
                 status = os.fstat(file.fileno())
                 content = file.read()
         except FileNotFoundError:
             return None
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(status, (self.path / f"revoked.{attempt}").stat()):
+            if os.path.samestat(status, (self.path / f"revoked.{turn.attempt}").stat()):
                 return None
         try:
             held = _object(content)
@@ -144,10 +182,16 @@ class JobFolder:
         except (ValueError, TypeError, KeyError):
             return Claim(None, None, None, status.st_mtime)
 
-    def is_alive(self, attempt: int) -> bool:
-        """Whether a worker of this machine holds the attempt: only for jobs that run here."""
+    def latest_claim(self, attempt: int, parts: Iterable[int]) -> Claim | None:
+        """Of the workers that hold one of these parts, or the end of the job: that which last showed that it lives."""
+        turns = (Turn(attempt), *(Turn(attempt, part) for part in parts))
+        claims = [claim for turn in turns if (claim := self.claim(turn)) is not None]
+        return max(claims, key=lambda claim: claim.touched, default=None)
+
+    def is_alive(self, turn: Turn) -> bool:
+        """Whether a worker of this machine holds the turn: only for jobs that run here."""
         try:
-            with open(self.path / f"claim.{attempt}", "rb") as file:
+            with open(self._claim(turn), "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -158,17 +202,21 @@ class JobFolder:
     def log(self, task: int, offset: int, limit: int) -> tuple[bytes, int]:
         """At most `limit` bytes of a task's log from `offset` on, and the log's size. Empty before it is there."""
         try:
-            with open(self.path / "logs" / f"task-{int(task)}.log", "rb") as file:
+            with open(self.log_of(task), "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 file.seek(min(offset, size))
                 return file.read(limit), size
         except FileNotFoundError:
             return b"", 0
 
-    def end_of_log(self, length: int = 4096) -> str:
-        """The last of what the first task said."""
-        _, size = self.log(0, 0, 0)
-        return self.log(0, max(0, size - length), length)[0].decode(errors="replace")
+    def end_of_log(self, task: int, length: int = 4096) -> str:
+        """The last of what a task said."""
+        _, size = self.log(task, 0, 0)
+        return self.log(task, max(0, size - length), length)[0].decode(errors="replace")
+
+    def log_of(self, task: int) -> Path:
+        """The file with all that a task said: number 0, or the part's."""
+        return self.path / "logs" / f"task-{int(task)}.log"
 
     def results(self, attempt: int) -> Path:
         """Where the attempt's output files are; each attempt has its own, so that a lost one can spoil nothing."""
@@ -179,17 +227,26 @@ class JobFolder:
         """What the tasks leave for the end of the job, and for those who look meanwhile: see `preview`."""
         return self.path / "tiles"
 
-    def scratch(self, attempt: int) -> Path:
-        return self.path / f"scratch.{attempt}"
+    def scratch(self, turn: Turn) -> Path:
+        return self.path / f"scratch.{turn.name}"
+
+    def _claim(self, turn: Turn) -> Path:
+        return self.path / f"claim.{turn.name}"
+
+    def _progress(self, part: int | None) -> Path:
+        return self.path / ("progress.json" if part is None else f"parts/{part}.progress.json")
+
+    def _outcome(self, part: int | None) -> Path:
+        return self.path / ("result.json" if part is None else f"parts/{part}.json")
 
     # --- worker ------------------------------------------------------------------------------------------------------
 
-    def take(self, attempt: int, pid: int, start_ticks: int) -> int | None:
-        """Claim the attempt for this process. Returns a descriptor that holds its lock, or None: it must not run.
+    def take(self, turn: Turn, pid: int, start_ticks: int) -> int | None:
+        """Claim the turn for this process. Returns a descriptor that holds its lock, or None: it must not run.
 
         The claim appears with its content and already locked, so that nobody sees it half made.
         """
-        own = self.path / f"claim.{attempt}.{secrets.token_hex(8)}"
+        own = self.path / f"taking.{secrets.token_hex(8)}"
         told = {"pid": pid, "start_ticks": start_ticks, "boot": boot_id(), "host": socket.gethostname()}
         descriptor = os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -198,11 +255,11 @@ class JobFolder:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             with contextlib.suppress(OSError):  # a full disk: an empty claim still is a claim
                 os.write(descriptor, to_json(told))
-            taken = _link(own, self.path / f"claim.{attempt}")
+            taken = _link(own, self._claim(turn))
         finally:
             own.unlink(missing_ok=True)
         sync_folder(self.path)
-        if not taken or self.is_over(attempt):
+        if not taken or self.is_over(turn.attempt) or self._outcome(turn.part).exists():
             os.close(descriptor)
             return None
         return descriptor
@@ -211,23 +268,24 @@ class JobFolder:
         """Whether the attempt has nothing to do any more: it was revoked, or the job has its outcome."""
         return self.is_revoked(attempt) or (self.path / "result.json").exists()
 
-    def touch(self, attempt: int) -> None:
+    def touch(self, turn: Turn) -> None:
         """Renew the claim: its worker lives."""
         with contextlib.suppress(OSError):
-            os.utime(self.path / f"claim.{attempt}")
+            os.utime(self._claim(turn))
 
     def reserve(self) -> None:
         """Keep a little of the disk back for the outcome."""
         with contextlib.suppress(OSError), open(self.path / "reserve", "wb") as file:
             os.posix_fallocate(file.fileno(), 0, RESERVE)
 
-    def report(self, percent: float, message: str) -> None:
-        """Replace the progress. A full disk must not fail a job that could still end well."""
+    def report(self, percent: float, message: str, part: int | None = None) -> None:
+        """Replace the progress of the job, or of a part. A full disk must not fail a job that could still end well."""
         told = {"percent": max(0, min(100, int(percent))), "message": message[:500], "time": time.time()}
-        temporary = self.path / "progress.json.new"
+        path = self._progress(part)
+        temporary = path.with_name(path.name + ".new")
         with contextlib.suppress(OSError):
             temporary.write_bytes(to_json(told))
-            temporary.replace(self.path / "progress.json")
+            temporary.replace(path)
 
     # --- the outcome: a worker's, or the gateway's for a worker that left none ---------------------------------------
 
@@ -241,18 +299,21 @@ class JobFolder:
             (self.path / "reserve").unlink(missing_ok=True)
             write_durably(self.path / name, to_json(outcome))
 
-    def publish(self, name: str, attempt: int | None) -> bool:
-        """Make a prepared outcome the job's outcome. False: the attempt was revoked, or another outcome was first.
+    def publish(self, name: str, turn: Turn | None) -> bool:
+        """Make a prepared outcome the job's, or the part's. False: the attempt was revoked, or another was first.
+
+        `turn` is None for the gateway, whom nobody revokes.
 
         A link, not a rename: of two that publish at the same moment exactly one wins, on every file system.
         """
-        if attempt is not None and self.is_revoked(attempt):
+        if turn is not None and self.is_revoked(turn.attempt):
             return False
+        target = self._outcome(turn.part if turn else None)
         try:
-            won = _link(self.path / name, self.path / "result.json")
+            won = _link(self.path / name, target)
         finally:
             (self.path / name).unlink(missing_ok=True)
-        sync_folder(self.path)
+        sync_folder(target.parent)
         (self.path / "reserve").unlink(missing_ok=True)
         return won
 

@@ -60,9 +60,10 @@ class Jobs:
         for job in open_jobs:
             if job.step is Step.CANCELLING:
                 with contextlib.suppress(OSError):  # else the watch does it
-                    await asyncio.to_thread(JobFolder(self._settings.store.jobs / job.id).forbid, job.attempt)
+                    await asyncio.to_thread(self._forbid, job)
         handed_over = [job for job in open_jobs if job.step is not Step.RECORDED]
-        await self._scheduler.adopt([make_task(job, self._settings) for job in handed_over])
+        tasks = await asyncio.to_thread(lambda: [make_task(job, self._settings) for job in handed_over])
+        await self._scheduler.adopt(tasks)
         self._watch = asyncio.create_task(self._watcher.run(), name="watch jobs")
 
     async def stop(self) -> None:
@@ -100,13 +101,16 @@ class Jobs:
 
         Raises InputError, InvalidRequest, NoSuchProcess.
         """
-        estimate = await self._intake.estimate(owner, process_id, request, base_url)
+        most = await self._scheduler.most_parts()
+        estimate = await self._intake.estimate(owner, process_id, request, base_url, most)
         return estimate, await self._scheduler.expected_start(estimate.resources)
 
     async def _make(
         self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str
     ) -> tuple[Job, bool]:
-        job, created = await self._intake.take(owner, process_id, request, key, base_url)
+        job, created = await self._intake.take(
+            owner, process_id, request, key, base_url, await self._scheduler.most_parts()
+        )
         if created:
             submission = self._submitter.start(job)
             self._watcher.wake()
@@ -132,11 +136,14 @@ class Jobs:
         """Keep the worker from starting, and end it if it runs. What fails here, the watch does again."""
         self._watcher.wake()
         try:
-            await asyncio.to_thread(JobFolder(self._settings.store.jobs / job.id).forbid, job.attempt)
+            await asyncio.to_thread(self._forbid, job)
             async with asyncio.timeout(_SUBMIT_PATIENCE):
                 await self._scheduler.cancel([job.name])
         except (SchedulerUnavailable, TimeoutError, OSError) as error:
             log.warning("%s is not ended yet: %s", job.name, error)
+
+    def _forbid(self, job: Job) -> None:
+        JobFolder(self._settings.store.jobs / job.id).forbid(job.attempt, job.parts)
 
     async def pin(self, owner: str, job_id: str, pinned: bool) -> Job:
         """Keep a job beyond its time, or give it a new time from now on. Raises NoSuchJob, LimitExceeded."""

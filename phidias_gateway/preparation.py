@@ -47,6 +47,7 @@ class Prepared:
     site: Site
     plan: Mapping[str, Any]
     effort: Effort
+    parts: int
 
 
 def read(process: Process[Any, Any], request: ExecuteRequest, settings: Settings, own: OwnFiles) -> Given:
@@ -72,13 +73,14 @@ def read(process: Process[Any, Any], request: ExecuteRequest, settings: Settings
     )
 
 
-def plan(process: Process[Any, Any], given: Given) -> Prepared:
+def plan(process: Process[Any, Any], given: Given, most_parts: int) -> Prepared:
     """Everything else that can be known before a job is submitted. Reads over the network; run it in a thread.
 
-    Raises whatever PhidiasError `Process.plan` raises.
+    `most_parts` is into how many parts the work may be divided. Raises whatever PhidiasError `Process.plan` raises.
     """
     made = process.plan(given.inputs, given.site)
-    return Prepared(given.inputs, given.site, made, process.effort(given.inputs, made))
+    effort, parts = process.effort(given.inputs, made), process.parts(given.inputs, made, most_parts)
+    return Prepared(given.inputs, given.site, made, effort, max(1, min(parts, most_parts)))
 
 
 class _Resolver:

@@ -75,6 +75,10 @@ class Workspace:
     site: Site
     resources: Resources
     report: Report
+    task: int = 0
+    """Number of the task that runs now, never given twice within a job: a name for its files in `tiles`"""
+    finished: tuple[int, ...] = ()
+    """In `run` of a job in parts: the tasks that have done them, in the order of the parts"""
 
 
 In = TypeVar("In", bound=ProcessInputs)
@@ -111,6 +115,20 @@ class Process(ABC, Generic[In, Out]):
         """How large the job of this plan is: for the site's limits, and the estimate that a user asks for."""
         return Effort()
 
+    def parts(self, inputs: In, plan: Mapping[str, Any], most: int) -> int:
+        """Into how many parts, `most` at the most, the work is divided, each for a task of its own. 1: not at all."""
+        return 1
+
+    def run_part(self, inputs: In, workspace: Workspace, part: int, parts: int) -> None:
+        """Do one of several parts, numbered from 0, and leave what it made in `workspace.tiles`.
+
+        A part whose node was lost is done again by another task. Raises PhidiasError with cause and remedy.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def run(self, inputs: In, workspace: Workspace) -> Out:
-        """Do the work and write the output files to `workspace.results`. Raises PhidiasError with cause and remedy."""
+        """Do the work, or what is left of it when all parts are done; write the output files to `workspace.results`.
+
+        Raises PhidiasError with cause and remedy.
+        """

@@ -20,7 +20,8 @@ from typing import Any
 from phidias_gateway import causes
 from phidias_gateway.endings import ending, failure
 from phidias_gateway.job import Job, Status, Step, task_name
-from phidias_gateway.job_folder import Claim, JobFolder
+from phidias_gateway.job_folder import Claim, JobFolder, Turn
+from phidias_gateway.parts import PartsSight, failure_of_parts, look_at_parts
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Scheduler
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Change, Store
@@ -41,16 +42,25 @@ class Sight:
 
     result: dict[str, Any] | None
     claim: Claim | None
+    """For a job in parts: that of the worker that last showed a sign of life"""
     progress: tuple[int, str]
+    parts: PartsSight | None = None
 
 
-def look(folder: JobFolder, attempt: int) -> Sight:
+def look(folder: JobFolder, job: Job) -> Sight:
     folder.refresh()
+    result = _result(folder)
+    if job.parts == 1:
+        return Sight(result, folder.claim(Turn(job.attempt)), folder.progress())
+    parts = look_at_parts(folder, job.parts)
+    return Sight(result, folder.latest_claim(job.attempt, parts.open), parts.progress, parts)
+
+
+def _result(folder: JobFolder) -> dict[str, Any] | None:
     try:
-        result = folder.result()
+        return folder.result()
     except ValueError:
-        result = {}
-    return Sight(result, folder.claim(attempt), folder.progress())
+        return {}
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Reconciler:
         """What changes for the job; `survey` is None if there is none now."""
         seen = None if survey is None else survey.tasks.get(job.name)
         missing = survey is not None and seen is None and job.name in survey.asked
-        restarted = seen is not None and seen.restarted and sight.claim is not None
+        restarted = seen is not None and seen.restarted and sight.claim is not None  # of an array: see `joined`
         ended = restarted or (seen is not None and seen.phase is Phase.ENDED)
         self._remember(job, sight, there=None if survey is None else not (missing or ended))
         if job.id in self._submitter.busy():
@@ -98,8 +108,11 @@ class Reconciler:
             self._submitter.start(job)
             return None
         if ended:
-            cause = "requeued" if restarted else seen and seen.cause
-            return await self._lost(job, cause or "worker-lost") if self._gone_for(job, self._settle) else None
+            if not self._gone_for(job, self._settle):
+                return None
+            if sight.parts is not None and seen is not None:
+                return await self._lost(job, _cause_of_parts(sight.parts.open, seen))
+            return await self._lost(job, "requeued" if restarted else (seen and seen.cause) or "worker-lost")
         if missing and self._gone_for(job, self._scheduler.grace_seconds):
             return await self._missing(job)
         if job.step is Step.SUBMITTING and seen is None and sight.claim is None:
@@ -144,6 +157,8 @@ class Reconciler:
             new |= {"progress": percent, "message": message or "Running"}
             if job.started is None:
                 new["started"] = datetime.now(UTC)
+            if sight.parts is not None:
+                new |= {"parts_done": sight.parts.done, "parts_failed": sight.parts.failed}
         elif seen is not None and job.status is Status.ACCEPTED:
             new |= {"queue_reason": seen.reason or None, "estimated_start": seen.estimated_start}
             new["message"] = f"Waiting: {seen.reason}" if seen.reason else "Waiting"
@@ -163,7 +178,8 @@ class Reconciler:
 
     async def _missing(self, job: Job) -> Change | None:
         """The scheduler does not know the job (any more), and no worker shows a sign of life."""
-        past = (await self._scheduler.history([job.name])).get(job.name)
+        # Of an array, the history tells the end of one part only, and nothing says of which.
+        past = None if job.parts > 1 else (await self._scheduler.history([job.name])).get(job.name)
         if past is not None and past.phase is Phase.ENDED:
             return await self._lost(job, past.cause or "worker-lost")
         return await self._lost(job, "not-submitted")
@@ -177,18 +193,20 @@ class Reconciler:
         if not await asyncio.to_thread(self._is_current, job):
             return None
         folder = self._folder(job)
-        ran = not await asyncio.to_thread(folder.forbid, job.attempt)
+        ran = not await asyncio.to_thread(folder.forbid, job.attempt, job.parts)
         if cause == "not-submitted" and ran:
             cause = "worker-lost"
         elif cause == "worker-failed" and not ran:
             cause = "not-started"
         with contextlib.suppress(OSError):
-            cause = self._scheduler.refine(cause, await asyncio.to_thread(folder.end_of_log))
-        if causes.CAUSES[cause].retry and _may_try_again(job):
+            cause = self._scheduler.refine(cause, await asyncio.to_thread(_last_words, folder, job))
+        doomed = await asyncio.to_thread(failure_of_parts, folder, job.parts)
+        if doomed is None and causes.CAUSES[cause].retry and _may_try_again(job):
             self._cancel([job.name])
             return self._again(job, why=causes.CAUSES[cause].detail)
         try:
-            return await self._ended(job, await asyncio.to_thread(_publish_failure, folder, job, cause))
+            problem = doomed or causes.problem(cause)
+            return await self._ended(job, await asyncio.to_thread(_publish_failure, folder, job, problem))
         except OSError as error:
             log.error("the folder of %s cannot be used: %s", job.id, error)
             cause = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else cause
@@ -221,7 +239,7 @@ class Reconciler:
         if seen is None and not missing:
             return None
         folder = self._folder(job)
-        await asyncio.to_thread(folder.forbid, job.attempt)
+        await asyncio.to_thread(folder.forbid, job.attempt, job.parts)
         if seen is not None and seen.phase in (Phase.WAITING, Phase.RUNNING):
             self._cancel([job.name])
         in_doubt = seen is None and job.native_id is None
@@ -240,13 +258,27 @@ def _may_try_again(job: Job) -> bool:
     return job.retries < RETRIES
 
 
-def _publish_failure(folder: JobFolder, job: Job, cause: str) -> dict[str, Any]:
+def _cause_of_parts(lost: Sequence[int], seen: Observed) -> str:
+    """Why the parts without an outcome were lost: a cause that forbids a new attempt, if one of them has such a one.
+
+    None is lost: then it was the end of the job, that a worker made in what was left of its time.
+    """
+    found = [seen.causes.get(part) or "worker-lost" for part in lost] or ["worker-lost"]
+    return next((cause for cause in found if not causes.CAUSES[cause].retry), found[0])
+
+
+def _last_words(folder: JobFolder, job: Job) -> str:
+    """The end of the log of what was lost: of a job in parts, of the first."""
+    return folder.end_of_log(next(iter(folder.open_parts(job.parts)), 0))
+
+
+def _publish_failure(folder: JobFolder, job: Job, problem: Mapping[str, Any]) -> dict[str, Any]:
     """Make the failure the job's outcome, unless a worker was quicker. Returns what the outcome is now."""
     now = datetime.now(UTC)
     outcome = {
         "status": "failed",
         "outputs": {},
-        "error": causes.problem(cause),
+        "error": dict(problem),
         "attempt": job.attempt,
         "started": job.started.isoformat() if job.started else None,
         "finished": now.isoformat(),
@@ -254,7 +286,7 @@ def _publish_failure(folder: JobFolder, job: Job, cause: str) -> dict[str, Any]:
     }
     folder.prepare("outcome.gateway.json", outcome)
     folder.publish("outcome.gateway.json", None)
-    return look(folder, job.attempt).result or outcome
+    return _result(folder) or outcome
 
 
 def stray_names(surveyed: Mapping[str, Observed], jobs: Mapping[str, Job]) -> list[str]:

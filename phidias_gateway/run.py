@@ -8,14 +8,15 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from phidias_gateway import causes
 from phidias_gateway.errors import DiskFull, PhidiasError
-from phidias_gateway.job_folder import JobFolder, sync_folder, to_json
+from phidias_gateway.job_folder import JobFolder, Turn, sync_folder, to_json
 from phidias_gateway.outputs import FileOutput
+from phidias_gateway.parts import duration_of_all, failure_of_parts, finished_tasks, task_number
 from phidias_gateway.process import ProcessOutputs, Resources, Workspace
 from phidias_gateway.references import Site
 from phidias_gateway.registry import processes
@@ -24,36 +25,43 @@ log = logging.getLogger("phidias.worker")
 _REPORT_SECONDS = 0.2
 
 
-def run_job(folder: JobFolder, attempt: int, outcome: str, times: Callable[[], dict[str, Any]]) -> None:
-    """Run the job's process and prepare its outcome, success or failure, under the name `outcome`.
+def run_job(folder: JobFolder, turn: Turn, outcome: str, times: Callable[[], dict[str, Any]]) -> None:
+    """Run the job's process and prepare the turn's outcome, success or failure, under the name `outcome`.
 
     `times` gives what an outcome says about the attempt and its duration.
     """
+    request = folder.request()
 
     def prepare(status: str, outputs: dict[str, Any], problem: dict[str, Any] | None) -> None:
-        folder.prepare(outcome, {"status": status, "outputs": outputs, "error": problem, **times()})
+        told = {"status": status, "outputs": outputs, "error": problem, **times()}
+        if turn.part is None and request["parts"] > 1:
+            told |= duration_of_all(folder, request["parts"], told["seconds"])
+        folder.prepare(outcome, told)
 
     try:
-        prepare("successful", _run(folder, attempt), None)
+        if turn.part is None and (failed := failure_of_parts(folder, request["parts"])) is not None:
+            prepare("failed", {}, failed)
+            return
+        prepare("successful", _run(folder, turn, request), None)
         log.info("done")
     except Exception as error:
         problem = _problem(error)
         log.error("failed: %s", problem["detail"], exc_info=not isinstance(error, PhidiasError))
         # What is left is of no use, and on a full disk its space is.
-        shutil.rmtree(folder.scratch(attempt), ignore_errors=True)
-        shutil.rmtree(folder.results(attempt), ignore_errors=True)
+        shutil.rmtree(folder.scratch(turn), ignore_errors=True)
+        if turn.part is None:
+            shutil.rmtree(folder.results(turn.attempt), ignore_errors=True)
         prepare("failed", {}, problem)
 
 
-def _run(folder: JobFolder, attempt: int) -> dict[str, Any]:
-    request = folder.request()
-    process = processes()[request["process"]]
-    log.info("job %s, attempt %d: %s %s", request["job_id"], attempt, process.id, process.version)
+def _run(folder: JobFolder, turn: Turn, request: Mapping[str, Any]) -> dict[str, Any]:
+    process, parts = processes()[request["process"]], request["parts"]
+    share = "" if turn.part is None or parts == 1 else f", part {turn.part + 1} of {parts}"
+    log.info("job %s, attempt %d%s: %s %s", request["job_id"], turn.attempt, share, process.id, process.version)
     inputs = process.Inputs.model_validate_json(to_json(request["inputs"]), strict=True)
-    results, scratch = folder.results(attempt), folder.scratch(attempt)
-    for path in (results, scratch):
+    results, scratch = folder.results(turn.attempt), folder.scratch(turn)
+    for path in (results, scratch) if turn.part is None else (scratch,):
         path.mkdir()
-    folder.tiles.mkdir(exist_ok=True)
     os.chdir(scratch)
     os.environ["TMPDIR"] = str(scratch)
     workspace = Workspace(
@@ -64,16 +72,22 @@ def _run(folder: JobFolder, attempt: int) -> dict[str, Any]:
         plan=folder.plan(),
         site=Site.model_validate(request["site"]),
         resources=Resources.model_validate(request["resources"]),
-        report=_Reporter(folder),
+        report=_Reporter(folder, turn.part),
+        task=task_number(turn, parts),
+        finished=finished_tasks(folder, parts) if turn.part is None else (),
     )
+    if turn.part is not None:
+        process.run_part(inputs, workspace, turn.part, parts)
+        return {}
     return _collect(process.run(inputs, workspace), results)
 
 
 class _Reporter:
     """Passes progress on, not more often than anyone could look at it."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: JobFolder, part: int | None) -> None:
         self.folder = folder
+        self.part = part
         self.last = 0.0
         self.message = ""
 
@@ -84,7 +98,7 @@ class _Reporter:
             return
         self.message = message or self.message
         self.last = time.monotonic()
-        self.folder.report(percent, self.message)
+        self.folder.report(percent, self.message, self.part)
 
 
 def _collect(outputs: ProcessOutputs, results: Path) -> dict[str, Any]:

@@ -72,7 +72,9 @@ class SlurmSettings(Section):
 class SchedulerSettings(Section):
     kind: Literal["auto", "local", "slurm"] = "auto"
     max_parallel: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
-    """Jobs that the local scheduler runs at the same time"""
+    """Tasks that the local scheduler runs at the same time"""
+    tasks_at_once: Annotated[int, Field(ge=1)] | None = None
+    """Tasks of one job that Slurm may run at the same time; None: as many as there is room for"""
     poll_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.0
     """Shortest time between two looks at the queue of Slurm"""
     grace_seconds: Annotated[float, Field(ge=2)] = 20.0
@@ -102,6 +104,8 @@ class LimitSettings(Section):
     """Scenes of one job"""
     pixels: Annotated[int, Field(ge=1)] = 20_000_000_000
     """Pixels of one job's result"""
+    tasks: Annotated[int, Field(ge=1, le=1000)] = 200
+    """Tasks that one job may be divided into"""
     cpus: Annotated[int, Field(ge=1)] = 64
     """What one task may be given at most: CPUs, memory, time and GPUs"""
     memory_gb: Annotated[float, Field(gt=0)] = 256.0

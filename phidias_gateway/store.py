@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS job (
     created REAL NOT NULL, updated REAL NOT NULL, started REAL, finished REAL, expires REAL,
     progress INTEGER NOT NULL, message TEXT NOT NULL, cause TEXT, remedy TEXT, problem TEXT,
     queue_reason TEXT, estimated_start REAL, native_id TEXT, pinned INTEGER NOT NULL, size INTEGER NOT NULL,
-    effort TEXT NOT NULL, core_hours REAL,
+    effort TEXT NOT NULL, parts INTEGER NOT NULL, parts_done INTEGER NOT NULL, parts_failed INTEGER NOT NULL,
+    core_hours REAL,
     UNIQUE (owner, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS job_of_owner ON job (owner, id);
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS upload (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owner_of_upload ON upload (sha256);
 """
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _PLANNING_SECONDS = 3600.0
 """An upload's last use may be written so long before the job that uses it is recorded"""
 _TIMES = frozenset({"created", "updated", "started", "finished", "expires", "estimated_start"})

@@ -17,6 +17,7 @@ from phidias_gateway.endings import failure
 from phidias_gateway.environments import worker_environment
 from phidias_gateway.errors import SchedulerUnavailable
 from phidias_gateway.job import Job, Step
+from phidias_gateway.job_folder import JobFolder
 from phidias_gateway.schedulers.scheduler import Scheduler, SubmissionRefused, SubmissionUnknown, Task
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Change, Store
@@ -26,9 +27,10 @@ _AT_ONCE = 8
 
 
 def make_task(job: Job, settings: Settings) -> Task:
-    """The job's current attempt, as a scheduler takes it."""
+    """The job's current attempt, as a scheduler takes it: of a job in parts, those that are not done. Blocks."""
     environment = settings.environment(job.environment)
     folder = settings.store.jobs / job.id
+    parts = JobFolder(folder).open_parts(job.parts)
     return Task(
         name=job.name,
         folder=folder,
@@ -36,6 +38,7 @@ def make_task(job: Job, settings: Settings) -> Task:
         resources=job.resources,
         command=(*environment.command, str(folder), str(job.attempt)),
         env=worker_environment(os.environ, environment.env),
+        parts=tuple(parts),
     )
 
 
@@ -84,7 +87,7 @@ class Submitter:
             return
         job = announced[0]
         try:
-            native_id = await self._scheduler.submit(make_task(job, self._settings))
+            native_id = await self._scheduler.submit(await asyncio.to_thread(make_task, job, self._settings))
         except SubmissionUnknown as doubt:
             log.warning("whether %s was submitted is not known: %s", job.name, doubt)
             note = {"message": f"The scheduler has not confirmed the job yet ({doubt}); looking it up."}

@@ -137,7 +137,7 @@ class Watcher:
         sights = {}
         for job in jobs:
             try:
-                sights[job.id] = look(JobFolder(self._settings.store.jobs / job.id), job.attempt)
+                sights[job.id] = look(JobFolder(self._settings.store.jobs / job.id), job)
             except OSError as error:
                 log.error("the folder of %s cannot be read: %s", job.id, error)
         return sights

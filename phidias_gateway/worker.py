@@ -1,9 +1,12 @@
-"""What a job runs: `phidias-worker <job folder> <attempt>`, the same under every scheduler.
+"""What a job runs: `phidias-worker <job folder> <attempt> [<part>]`, the same under every scheduler.
 
 Two processes. The supervisor claims the attempt, then forks the process that does the work, and stays small and
 awake: it hears SIGTERM at once even while the work is deep in native code, ends every descendant, keeps the time
 limit, and publishes the outcome. An outcome is published only by an attempt that ended by itself or by its limit;
 one that was told to end leaves nothing, since whoever told it knows why.
+
+Of the workers that share a job in parts, the one that finishes last makes its end: so no further task has to wait in
+the queue. If that one is lost, the next attempt has nothing but the end to do.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from phidias_gateway import causes, process_tree
-from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.job_folder import JobFolder, Turn
 
-NOT_OURS = 3
-"""Exit code of a worker that must not run: the attempt is taken, revoked, or the job has its outcome"""
+SUCCESSFUL, FAILED, NOT_OURS = 0, 1, 3
+"""Exit codes; the last is that of a worker that must not run: its turn is taken, revoked, or has its outcome"""
+_ENDED = (SUCCESSFUL, FAILED)
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _SIGNALS = {*_ENDING, signal.SIGCHLD}
 _TICK_SECONDS = 1.0
@@ -42,26 +46,38 @@ def main() -> int:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
     logging.raiseExceptions = False  # a log on a full disk must not end the job
-    if len(sys.argv) != 3 or not sys.argv[2].isdecimal():
-        print("usage: phidias-worker <job folder> <attempt>", file=sys.stderr)
+    numbers = sys.argv[2:]
+    if len(numbers) not in (1, 2) or not all(number.isdecimal() for number in numbers):
+        print("usage: phidias-worker <job folder> <attempt> [<part>]", file=sys.stderr)
         return 2
-    folder, attempt = JobFolder(Path(sys.argv[1])), int(sys.argv[2])
+    folder, turn = JobFolder(Path(sys.argv[1])), Turn(*map(int, numbers))
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with contextlib.suppress(PermissionError):  # a session leader already
         os.setsid()
-    lock = folder.take(attempt, os.getpid(), process_tree.start_ticks(os.getpid()) or 0)
+    code = _take_turn(folder, turn)
+    if turn.part is not None and code in _ENDED and not folder.open_parts(folder.request()["parts"]):
+        log.info("all parts are done")
+        return _take_turn(folder, Turn(turn.attempt))
+    return code
+
+
+def _take_turn(folder: JobFolder, turn: Turn) -> int:
+    lock = folder.take(turn, os.getpid(), process_tree.start_ticks(os.getpid()) or 0)
     if lock is None:
-        log.info("attempt %d is not to be run: it was taken or revoked, or the job has ended", attempt)
+        log.info("attempt %s is not to be run: it was taken or revoked, or has its outcome", turn.name)
         return NOT_OURS
-    return _Supervisor(folder, attempt, lock).run()
+    try:
+        return _Supervisor(folder, turn, lock).run()
+    finally:
+        os.close(lock)
 
 
 class _Supervisor:
-    def __init__(self, folder: JobFolder, attempt: int, lock: int) -> None:
+    def __init__(self, folder: JobFolder, turn: Turn, lock: int) -> None:
         self.folder = folder
-        self.attempt = attempt
+        self.turn = turn
         self.lock = lock
-        self.outcome = f"outcome.{attempt}.json"
+        self.outcome = f"outcome.{turn.name}.json"
         self.started = datetime.now(UTC)
         self.begun = time.monotonic()
 
@@ -82,12 +98,15 @@ class _Supervisor:
         elif not (ended == 0 and (self.folder.path / self.outcome).exists()):
             self._fail(_ended_early(ended, _kernel_kills() > kills))
         self._clean(failed=False)
-        if not self.folder.publish(self.outcome, self.attempt):
+        if not self.folder.publish(self.outcome, self.turn):
             return NOT_OURS
-        if (self.folder.result() or {})["status"] != "successful":
-            return 1
-        shutil.rmtree(self.folder.tiles, ignore_errors=True)  # the results hold all of it
-        return 0
+        successful = self._told()["status"] == "successful"
+        if successful and self.turn.part is None:
+            shutil.rmtree(self.folder.tiles, ignore_errors=True)  # the results hold all of it
+        return SUCCESSFUL if successful else FAILED
+
+    def _told(self) -> dict[str, Any]:
+        return (self.folder.result() if self.turn.part is None else self.folder.outcome_of(self.turn.part)) or {}
 
     def _fork(self) -> int:
         supervisor = os.getpid()
@@ -101,7 +120,7 @@ class _Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             from phidias_gateway.run import run_job
 
-            run_job(self.folder, self.attempt, self.outcome, self._times)
+            run_job(self.folder, self.turn, self.outcome, self._times)
         except BaseException:
             log.exception("the worker failed")
             os._exit(70)
@@ -126,13 +145,13 @@ class _Supervisor:
                 return signal.SIGTERM
             if time.monotonic() - touched >= _TOUCH_SECONDS:
                 touched = time.monotonic()
-                self.folder.touch(self.attempt)
+                self.folder.touch(self.turn)
             left -= min(time.monotonic() - begun, _LONGEST_TICK_SECONDS)
         return None
 
     def _is_over(self) -> bool:
         with contextlib.suppress(OSError):  # a file system that fails for a moment ends no job
-            return self.folder.is_over(self.attempt)
+            return self.folder.is_over(self.turn.attempt)
         return False
 
     def _fail(self, problem: dict[str, Any]) -> None:
@@ -148,16 +167,16 @@ class _Supervisor:
     def _times(self) -> dict[str, Any]:
         """What an outcome says about its attempt. The duration is right also where this machine's clock is not."""
         return {
-            "attempt": self.attempt,
+            "attempt": self.turn.attempt,
             "started": self.started.isoformat(),
             "finished": datetime.now(UTC).isoformat(),
             "seconds": time.monotonic() - self.begun,
         }
 
     def _clean(self, *, failed: bool) -> None:
-        shutil.rmtree(self.folder.scratch(self.attempt), ignore_errors=True)
-        if failed:
-            shutil.rmtree(self.folder.results(self.attempt), ignore_errors=True)
+        shutil.rmtree(self.folder.scratch(self.turn), ignore_errors=True)
+        if failed and self.turn.part is None:
+            shutil.rmtree(self.folder.results(self.turn.attempt), ignore_errors=True)
 
 
 def _reap(child: int) -> int | None:

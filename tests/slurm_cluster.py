@@ -130,6 +130,20 @@ class SlurmCluster:
         if number is signal.SIGKILL:
             process.wait()
 
+    def end_node(self, node: str) -> list[int]:
+        """Take a node away with all that runs on it, as a power cut does. Returns the ended processes of its jobs."""
+        self.signal(node, signal.SIGKILL)
+        spool = f"SLURMD_NODENAME={node}".encode()
+        mark = f"SLURM_CONF={self.folder / 'slurm.conf'}".encode()
+        ended = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                environment = (entry / "environ").read_bytes().split(b"\0") if entry.name.isdigit() else []
+                if mark in environment and spool in environment:
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    ended.append(int(entry.name))
+        return ended
+
     def run(self, *command: str, timeout: float = 60) -> str:
         """The output of a Slurm command. Raises CalledProcessError."""
         return subprocess.run(

@@ -78,6 +78,7 @@ async def estimate(process_id: str, request: Request, user: User, base: BaseUrl,
     document = Estimate(
         scenes=found.effort.scenes,
         tiles=found.effort.tiles,
+        tasks=found.tasks,
         pixels=found.effort.pixels,
         bytesRead=found.effort.bytes_read,
         bytesWritten=found.effort.bytes_written,

@@ -11,7 +11,18 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from phidias_gateway.documents import JSON, REL, Definition, JobList, Link, Log, ProblemDocument, Queue, StatusInfo
+from phidias_gateway.documents import (
+    JSON,
+    REL,
+    Definition,
+    JobList,
+    Link,
+    Log,
+    ProblemDocument,
+    Queue,
+    StatusInfo,
+    Tasks,
+)
 from phidias_gateway.job import Job, Status
 from phidias_gateway.retry import proposal
 from phidias_gateway.routes import preferences
@@ -64,6 +75,7 @@ def status_info(job: Job, base: str, limits: LimitSettings) -> StatusInfo:
         resources=job.resources.model_dump(),
         pinned=job.pinned,
         size=job.size if job.status is Status.SUCCESSFUL else None,
+        tasks=Tasks(total=job.parts, done=job.parts_done, failed=job.parts_failed) if job.parts > 1 else None,
         queue=Queue(reason=job.queue_reason, estimatedStart=job.estimated_start) if job.queue_reason else None,
         exception=ProblemDocument.model_validate(dict(job.problem)) if job.problem else None,
         links=links,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +24,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """One attempt of one job, as handed to a scheduler. Its `name` is unique and finds it again after any doubt."""
+    """One attempt of one job, as handed to a scheduler. Its `name` is unique and finds it again after any doubt.
+
+    With `parts` it is an array: the worker runs once for each, with the part's number as one more argument.
+    """
 
     name: str
     folder: Path
@@ -34,11 +37,12 @@ class Task:
     """The worker's command with its arguments"""
     env: Mapping[str, str]
     """The worker's whole environment"""
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a scheduler says about a task."""
+    """What a scheduler says about a task. An array runs while one of its parts does, and has ended when all have."""
 
     name: str
     native_id: str
@@ -50,6 +54,19 @@ class Observed:
     reason: str = ""
     """For a waiting task: why it waits, in words"""
     estimated_start: datetime | None = None
+    causes: Mapping[int, str | None] = field(default_factory=dict)
+    """For an array: `cause`, for each of its parts that has ended"""
+
+
+def joined(parts: Mapping[int, Observed]) -> Observed:
+    """What is seen of an array, from what is seen of its parts. The numbers of parts that wait do not matter."""
+    phases = {seen.phase for seen in parts.values()}
+    phase = next(phase for phase in (Phase.RUNNING, Phase.ENDING, Phase.WAITING, Phase.ENDED) if phase in phases)
+    shown = next(seen for seen in parts.values() if seen.phase is phase)
+    causes = {
+        part: "requeued" if seen.restarted else seen.cause for part, seen in parts.items() if seen.phase is Phase.ENDED
+    }
+    return replace(shown, cause=None, restarted=False, causes=causes)
 
 
 class SubmissionRefused(Exception):
@@ -81,6 +98,9 @@ class Scheduler(Protocol):
 
     async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
         """What its accounting keeps about tasks that a survey no longer shows; may be empty."""
+
+    async def most_parts(self) -> int:
+        """How many parts an array may have."""
 
     async def expected_start(self, resources: Resources) -> datetime | None:
         """When a task that is submitted now would start, None if nobody can tell."""

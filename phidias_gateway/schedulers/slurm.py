@@ -16,15 +16,26 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from phidias_gateway.errors import SchedulerUnavailable
-from phidias_gateway.job_folder import LOG
+from phidias_gateway.job_folder import JobFolder
 from phidias_gateway.process import Resources
-from phidias_gateway.schedulers.scheduler import Observed, Phase, SubmissionRefused, SubmissionUnknown, Task
+from phidias_gateway.schedulers.scheduler import (
+    Observed,
+    Phase,
+    SubmissionRefused,
+    SubmissionUnknown,
+    Task,
+    joined,
+)
 from phidias_gateway.schedulers.slurm_states import phase_of, reason_of
 from phidias_gateway.settings import SchedulerSettings, SlurmSettings
 
 _NAME = re.compile(r"phidias-[0-9a-z]{26}-\d+")
 _SEPARATOR = "\x1f"
-_FIELDS = ("JobID", "Name", "State", "Reason", "StartTime", "RestartCnt")
+_FIELDS = ("ArrayJobID", "Name", "State", "Reason", "StartTime", "RestartCnt", "ArrayTaskID")
+_WAITING_PARTS = -1
+"""Stands for all parts of an array that wait: squeue shows them in one line"""
+_USUAL_ARRAY = 1001
+"""MaxArraySize, where Slurm does not tell"""
 _SUBMIT_SECONDS = 60.0
 _QUERY_SECONDS = 30.0
 _JOBCOMP_TAIL = 4 * 1024 * 1024
@@ -53,6 +64,7 @@ class SlurmScheduler:
         self.survey_seconds = settings.poll_seconds
         self.grace_seconds = settings.grace_seconds
         self._slurm = slurm
+        self._tasks_at_once = settings.tasks_at_once
         self._configuration: dict[str, str] | None = None
         self._questions = asyncio.Semaphore(_QUESTIONS)
 
@@ -62,7 +74,9 @@ class SlurmScheduler:
     async def submit(self, task: Task) -> str:
         try:
             with as_file(files("phidias_gateway.schedulers") / "job.sh") as script:
-                code, out, err = await _call(_sbatch(task, self._slurm, script), task.env, _SUBMIT_SECONDS)
+                code, out, err = await _call(
+                    _sbatch(task, self._slurm, self._tasks_at_once, script), task.env, _SUBMIT_SECONDS
+                )
         except TimeoutError:
             raise SubmissionUnknown("sbatch did not answer") from None
         except OSError as error:
@@ -81,26 +95,32 @@ class SlurmScheduler:
     async def survey(self) -> Mapping[str, Observed]:
         form = ",".join(f"{field}:{_SEPARATOR}" for field in _FIELDS)
         out = await self._query(["squeue", "--noheader", "--me", "--states=all", f"--Format={form}"])
-        observed: dict[str, Observed] = {}
+        observed: dict[str, dict[int | None, Observed]] = {}
         for line in out.splitlines():
             values = line.split(_SEPARATOR)
             if len(values) <= len(_FIELDS) - 1 or not _NAME.fullmatch(values[1]):
                 continue
-            found = _observed(*values[: len(_FIELDS)])
-            known = observed.get(found.name)
-            if known is None or known.phase is Phase.ENDED:
-                observed[found.name] = found
-        return observed
+            *told, array = values[: len(_FIELDS)]
+            found, part = _observed(*told), _part(array)
+            known = observed.setdefault(found.name, {})
+            if part not in known or known[part].phase is Phase.ENDED:
+                known[part] = found
+        return {name: _task(parts) for name, parts in observed.items()}
+
+    async def most_parts(self) -> int:
+        try:
+            return int((await self._read_configuration()).get("MaxArraySize", _USUAL_ARRAY)) - 1
+        except (SchedulerUnavailable, ValueError):
+            return _USUAL_ARRAY - 1
 
     async def history(self, names: Sequence[str]) -> Mapping[str, Observed]:
         """From the accounting, else from the job completion log where we may read it."""
         try:
-            if self._configuration is None:
-                self._configuration = _parse_configuration(await self._query(["scontrol", "show", "config"]))
-            if not self._configuration.get("AccountingStorageType", "").endswith("/none"):
+            configuration = await self._read_configuration()
+            if not configuration.get("AccountingStorageType", "").endswith("/none"):
                 return await self._accounting(names)
-            if self._configuration.get("JobCompType", "").endswith("/filetxt"):
-                return await asyncio.to_thread(_completions, Path(self._configuration["JobCompLoc"]), frozenset(names))
+            if configuration.get("JobCompType", "").endswith("/filetxt"):
+                return await asyncio.to_thread(_completions, Path(configuration["JobCompLoc"]), frozenset(names))
         except (SchedulerUnavailable, OSError):
             return {}
         return {}
@@ -128,6 +148,11 @@ class SlurmScheduler:
     async def stop(self) -> None:
         """Slurm goes on."""
 
+    async def _read_configuration(self) -> dict[str, str]:
+        if self._configuration is None:
+            self._configuration = _parse_configuration(await self._query(["scontrol", "show", "config"]))
+        return self._configuration
+
     async def _accounting(self, names: Sequence[str]) -> Mapping[str, Observed]:
         columns = ["--format=JobID,JobName,State", "--starttime=now-30days", f"--name={','.join(names)}"]
         out = await self._query(["sacct", "-X", "--noheader", "--parsable2", f"--delimiter={_SEPARATOR}", *columns])
@@ -146,13 +171,18 @@ class SlurmScheduler:
         return out
 
 
-def _sbatch(task: Task, slurm: SlurmSettings, script: Path) -> list[str]:
-    folder = str(task.folder).replace("%", "%%")  # sbatch replaces %j and the like in file names
+def _sbatch(task: Task, slurm: SlurmSettings, tasks_at_once: int | None, script: Path) -> list[str]:
+    log = str(JobFolder(task.folder).log_of(0)).replace("%", "%%")  # sbatch replaces %j and the like in file names
+    array = []
+    if task.parts:
+        log = log.removesuffix("0.log") + "%a.log"
+        array = [f"--array={_ranges(task.parts)}" + (f"%{tasks_at_once}" if tasks_at_once else "")]
     return [
         "sbatch",
         "--parsable",
         f"--job-name={task.name}",
-        f"--output={folder}/logs/{LOG}",
+        f"--output={log}",
+        *array,
         "--open-mode=append",
         "--input=/dev/null",
         f"--chdir={task.folder}",
@@ -165,6 +195,17 @@ def _sbatch(task: Task, slurm: SlurmSettings, script: Path) -> list[str]:
         str(script),
         *task.command,
     ]
+
+
+def _ranges(parts: Sequence[int]) -> str:
+    """Numbers in ascending order as sbatch writes them: 0-3,7."""
+    ranges: list[list[int]] = []
+    for part in parts:
+        if ranges and ranges[-1][1] == part - 1:
+            ranges[-1][1] = part
+        else:
+            ranges.append([part, part])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
 
 
 def _site_options(slurm: SlurmSettings) -> list[str]:
@@ -195,6 +236,18 @@ def _observed(
         estimated_start=datetime.fromtimestamp(int(start), UTC) if waiting and start.isdecimal() else None,
         restarted=restarts not in ("", "0"),
     )
+
+
+def _part(array: str) -> int | None:
+    """The part of an array that a line of squeue is about; None for a job that is none."""
+    if array in ("", "N/A"):
+        return None
+    return int(array) if array.isdecimal() else _WAITING_PARTS
+
+
+def _task(parts: Mapping[int | None, Observed]) -> Observed:
+    array = {part: seen for part, seen in parts.items() if part is not None}
+    return joined(array) if array else parts[None]
 
 
 def _completions(path: Path, names: frozenset[str]) -> Mapping[str, Observed]:

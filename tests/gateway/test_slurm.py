@@ -15,7 +15,7 @@ import pytest
 from phidias_gateway.errors import SchedulerUnavailable
 from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.job import Status, Step
-from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.job_folder import JobFolder, Turn
 from phidias_gateway.schedulers.scheduler import Phase
 from phidias_gateway.schedulers.slurm_states import phase_of, reason_of
 from tests.gateway.jobs_of import BASE, ended, processes_of, running, runs, settings, submit, until
@@ -297,7 +297,7 @@ def test_a_lost_node_gets_the_job_a_second_attempt(own_slurm: SlurmCluster, tmp_
             await until(lambda: runs(counted))
             node = own_slurm.node_of(tmp_path / "jobs" / job.id)
             own_slurm.signal(node, signal.SIGKILL)
-            claim = JobFolder(tmp_path / "jobs" / job.id).claim(1)
+            claim = JobFolder(tmp_path / "jobs" / job.id).claim(Turn(1))
             assert claim is not None
             assert claim.pid is not None
             step = int(Path(f"/proc/{claim.pid}/stat").read_text().rpartition(")")[2].split()[1])

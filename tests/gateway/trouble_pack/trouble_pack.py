@@ -7,9 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from phidias_gateway.errors import ProcessFailed
 from phidias_gateway.inputs import Raster
 from phidias_gateway.outputs import FileOutput
 from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
@@ -41,9 +45,7 @@ class Trouble(Process[TroubleInputs, TroubleOutputs]):
     Outputs = TroubleOutputs
 
     def run(self, inputs: TroubleInputs, workspace: Workspace) -> TroubleOutputs:
-        if inputs.runs:
-            with open(inputs.runs, "a") as file:
-                file.write(f"{workspace.job_id}\n")
+        _count(inputs.runs, workspace.job_id)
         data = workspace.results / "data"
         if inputs.way == "raise":
             raise RuntimeError("something broke")
@@ -120,3 +122,54 @@ class Read(Process[ReadInputs, ReadOutputs]):
 
     def run(self, inputs: ReadInputs, workspace: Workspace) -> ReadOutputs:
         return ReadOutputs(content=Path(workspace.site.locate(inputs.raster.href, input="raster")).read_text())
+
+
+class SharedInputs(ProcessInputs):
+    parts: int = 4
+    seconds: float = 0.0
+    """Of each part"""
+    end_seconds: float = 0.0
+    """Of the job's end"""
+    fail: Annotated[list[int], Field(default_factory=list)]
+    """Parts that fail"""
+    runs: str = ""
+    """File that gets a line with the part's number per run; `end` for the end"""
+
+
+class SharedOutputs(ProcessOutputs):
+    made: list[str]
+    """What the parts have left"""
+
+
+class Shared(Process[SharedInputs, SharedOutputs]):
+    """Shared
+
+    Is divided into parts."""
+
+    id = "shared"
+    version = "1.0.0"
+    resources = Resources(cpus=1, memory_gb=0.25, minutes=10)
+    Inputs = SharedInputs
+    Outputs = SharedOutputs
+
+    def parts(self, inputs: SharedInputs, plan: Mapping[str, Any], most: int) -> int:
+        return min(inputs.parts, most)
+
+    def run_part(self, inputs: SharedInputs, workspace: Workspace, part: int, parts: int) -> None:
+        _count(inputs.runs, str(part))
+        workspace.report(50, "half of it")
+        time.sleep(inputs.seconds)
+        if part in inputs.fail:
+            raise ProcessFailed(f"Part {part} was told to fail.", remedy="Tell it otherwise.")
+        (workspace.tiles / str(workspace.task)).write_text(f"{part} of {parts}")
+
+    def run(self, inputs: SharedInputs, workspace: Workspace) -> SharedOutputs:
+        _count(inputs.runs, "end")
+        time.sleep(inputs.end_seconds)
+        return SharedOutputs(made=[(workspace.tiles / str(task)).read_text() for task in workspace.finished])
+
+
+def _count(path: str, line: str) -> None:
+    if path:
+        with open(path, "a") as file:
+            file.write(f"{line}\n")
