@@ -32,7 +32,6 @@ def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[s
             "message": "Done",
             "size": _size(result["outputs"]),
             "core_hours": job.resources.cpus * float(result.get("busy_seconds", result["seconds"])) / 3600,
-            "parts_done": job.parts if job.parts > 1 else 0,
         }
         return {**_closed(retention_days), **times, **done}
     return {**failure(result["error"], retention_days), **times}

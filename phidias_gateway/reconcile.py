@@ -173,7 +173,11 @@ class Reconciler:
         except (ValueError, TypeError, KeyError):
             log.error("the outcome of %s cannot be read", job.id)
             values, kept = failure(causes.problem("outcome-unreadable"), self._settings.limits.retention_days), None
-        await asyncio.to_thread(self._folder(job).tidy, kept)
+        folder = self._folder(job)
+        if job.parts > 1:
+            parts = await asyncio.to_thread(look_at_parts, folder, job.parts)
+            values |= {"parts_done": parts.done, "parts_failed": parts.failed}
+        await asyncio.to_thread(folder.tidy, kept)
         return Change(job, values)
 
     async def _missing(self, job: Job) -> Change | None:
