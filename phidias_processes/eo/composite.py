@@ -25,7 +25,7 @@ from phidias_processes.eo.cog import disk_errors
 from phidias_processes.eo.engine import READERS_PER_CPU, each_tile, log_plan
 from phidias_processes.eo.grid import Grid, Tile, project, tiles
 from phidias_processes.eo.plan import Plan, grid_of_file
-from phidias_processes.eo.reading import read_onto
+from phidias_processes.eo.reading import Pixels, read_onto
 from phidias_processes.eo.reducers import median
 from phidias_processes.eo.sources import Sources, gdal
 from phidias_processes.eo.tile_reader import TileReader, inside
@@ -43,10 +43,14 @@ def median_of_scenes(plan: Plan, area: AreaOfInterest, scale: float, target: Pat
     polygon = project(shape(area.geometry()), plan.grid.crs)
 
     def make(tile: Tile) -> np.ndarray | None:
-        block = reader.block(tile)
-        if block is None:
+        read = reader.read(tile)
+        if read is None:
             return None
-        image = np.stack([median(block.bands[name]) for name in plan.bands]) * np.float32(scale)
+        image = np.empty((len(plan.bands), tile.height, tile.width), "float32")
+        for rows, block in read.pieces():
+            for band, name in zip(image, plan.bands, strict=True):
+                band[rows] = median(block.bands[name])
+        image *= np.float32(scale)
         return _filled(image, inside(polygon, plan.grid, tile))
 
     cpus = workspace.resources.cpus
@@ -98,12 +102,12 @@ def window_of_raster(
         strips = list(tiles(grid, STRIP, polygon))
         for done, tile in enumerate(strips):
             read = [_read(sources, href, index, grid, tile) for index in range(1, len(bands) + 1)]
-            image = np.stack([np.where(valid, stored, np.nan).astype("float32") for stored, valid in read])
+            image = np.stack([np.where(pixels.missing(), np.nan, pixels.stored).astype("float32") for pixels in read])
             write(tile, _filled(image, inside(polygon, grid, tile) if area else None))
             workspace.report(18 * (done + 1) / len(strips), "reading the raster")
 
 
-def _read(sources: Sources, href: str, index: int, grid: Grid, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+def _read(sources: Sources, href: str, index: int, grid: Grid, tile: Tile) -> Pixels:
     return sources.read(
         "", Band("", href), lambda open_at: read_onto(open_at, index, None, grid, tile, categorical=False)
     )

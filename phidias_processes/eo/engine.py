@@ -10,25 +10,28 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
 
 from phidias_gateway.errors import ProcessFailed
 from phidias_gateway.process import Report, Workspace
-from phidias_processes.eo.cog import CogWriter, encode
+from phidias_processes.eo.cog import LayerDraft, assemble
+from phidias_processes.eo.encoding import encode
 from phidias_processes.eo.grid import Tile, project
 from phidias_processes.eo.item import Result, ResultImage, write_item
 from phidias_processes.eo.plan import Plan
 from phidias_processes.eo.quicklook import write_quicklook
 from phidias_processes.eo.sources import Sources, gdal
 from phidias_processes.eo.tile_process import Layer, SceneInputs, TileProcess
-from phidias_processes.eo.tile_reader import TileReader, days_of, inside
+from phidias_processes.eo.tile_reader import TilePixels, TileReader, days_of, inside
 
 READERS_PER_CPU = 4
 """Threads that read: most of their time they wait for the disk or the network"""
+TILES_PER_CPU = 2
+"""Tiles worked on at once: while one is computed, the other is read"""
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
@@ -44,73 +47,83 @@ def run_tiles(
     """
     plan = Plan.from_json(workspace.plan)
     layers = process.layers(inputs, plan.scenes)
-    area = project(shape(inputs.area.geometry()), plan.grid.crs)
     log_plan(plan)
-    writers = [
-        CogWriter(layer, plan.grid, workspace.scratch, workspace.results, workspace.resources.cpus) for layer in layers
-    ]
-
-    def compute(tile: Tile) -> dict[str, np.ndarray] | None:
-        return compute_tile(process, inputs, plan, layers, area, reader, tile)
-
-    with (
-        gdal(),
-        closing(Sources(workspace.site)) as sources,
-        ThreadPoolExecutor(READERS_PER_CPU * workspace.resources.cpus) as pool,
-    ):
-        reader = TileReader(plan, sources, pool, mask_clouds=inputs.mask_clouds, halo=process.halo)
-        for tile, arrays in each_tile(plan.tiles, compute, workspace.resources.cpus, workspace.report):
-            for writer in writers:
-                if arrays is not None:
-                    writer.write(tile, arrays[writer.layer.name])
+    drafts = draft_tiles(process, inputs, plan, layers, workspace)
     workspace.report(90, "writing the result")
-    written = [writer for writer in writers if writer.finish() is not None]
-    if not written:
+    images = []
+    for layer, draft in zip(layers, drafts, strict=True):
+        path = workspace.results / f"{layer.name}.tif"
+        statistics = assemble(layer, plan.grid, [draft], path)
+        if statistics is None:
+            log.info("%s has no valid pixel and is left out", layer.name)
+        else:
+            images.append(ResultImage(layer, path, statistics))
+    if not images:
         raise nothing_left()
-    for writer in writers:
-        if writer not in written:
-            log.info("%s has no valid pixel and is left out", writer.layer.name)
     workspace.report(96, "describing the result")
-    images = [ResultImage(writer.layer, writer.path, writer.statistics) for writer in written]
     quicklook = write_quicklook(images[0].path, workspace.results / "quicklook.png")
     item = write_item(
         Result(process, inputs, workspace.job_id, plan.grid, plan.scenes, tuple(images), process.expression(inputs)),
         workspace.results / "item.json",
         quicklook,
     )
-    files = {writer.layer.name: writer.path.name for writer in written}
-    return files, item.name, quicklook.name
+    return {image.layer.name: image.path.name for image in images}, item.name, quicklook.name
+
+
+def draft_tiles(
+    process: TileProcess[Any, Any], inputs: SceneInputs, plan: Plan, layers: Sequence[Layer], workspace: Workspace
+) -> list[Path]:
+    """Compute tiles and write them to a draft of each layer, below the workspace's scratch folder.
+
+    Raises SourceUnreadable, DiskFull.
+    """
+    area = project(shape(inputs.area.geometry()), plan.grid.crs)
+    drafts = [LayerDraft(layer, plan.grid, workspace.scratch / f"{layer.name}.draft.tif") for layer in layers]
+
+    def make(tile: Tile) -> None:
+        read = reader.read(tile)
+        if read is None:
+            return
+        mask = inside(area, plan.grid, tile)
+        for draft, stored in zip(drafts, compute_tile(process, inputs, layers, read), strict=True):
+            if mask is not None:
+                stored[:, ~mask] = draft.layer.encodings[0].nodata
+            draft.write(tile, stored)
+
+    cpus = workspace.resources.cpus
+    with (
+        gdal(),
+        closing(Sources(workspace.site)) as sources,
+        ThreadPoolExecutor(READERS_PER_CPU * cpus) as pool,
+    ):
+        reader = TileReader(plan, sources, pool, mask_clouds=inputs.mask_clouds, halo=process.halo)
+        for _ in each_tile(plan.tiles, make, cpus, workspace.report):
+            pass
+    for draft in drafts:
+        draft.finish()
+    return [draft.path for draft in drafts]
 
 
 def compute_tile(
-    process: TileProcess[Any, Any],
-    inputs: SceneInputs,
-    plan: Plan,
-    layers: Sequence[Layer],
-    area: BaseGeometry,
-    reader: TileReader,
-    tile: Tile,
-) -> dict[str, np.ndarray] | None:
-    """The stored numbers of each layer (bands, rows, columns) on one tile; None if there are no scenes."""
-    block = reader.block(tile)
-    if block is None:
-        return None
-    values = process.compute(block, inputs)
-    mask = inside(area, plan.grid, tile)
-    stored = {}
-    for layer in layers:
-        if layer.name not in values:  # a day without a scene here
-            stored[layer.name] = _empty(layer, tile)
-            continue
-        bands = np.asarray(values[layer.name])
-        bands = bands[None] if bands.ndim == 2 else bands
-        bands = bands[:, process.halo : process.halo + tile.height, process.halo : process.halo + tile.width]
-        if mask is not None:
-            bands = np.where(mask, bands, bands.dtype.type(np.nan))
-        stored[layer.name] = np.stack(
-            [encode(band, encoding) for band, encoding in zip(bands, layer.encodings, strict=True)]
-        )
-    return stored
+    process: TileProcess[Any, Any], inputs: SceneInputs, layers: Sequence[Layer], read: TilePixels
+) -> list[np.ndarray]:
+    """The stored numbers of each layer (bands, rows, columns) on one tile."""
+    tile, halo = read.tile, process.halo
+    results = [
+        np.full((len(layer.bands), tile.height, tile.width), layer.encodings[0].nodata, layer.encodings[0].dtype)
+        for layer in layers
+    ]
+    for rows, block in read.pieces():
+        values = process.compute(block, inputs)
+        for layer, result in zip(layers, results, strict=True):
+            if layer.name not in values:  # a day without a scene here
+                continue
+            bands = np.asarray(values[layer.name])
+            bands = bands[None] if bands.ndim == 2 else bands
+            bands = bands[:, halo : bands.shape[1] - halo, halo : halo + tile.width]
+            for number, (band, encoding) in enumerate(zip(bands, layer.encodings, strict=True)):
+                result[number, rows] = encode(band, encoding)
+    return results
 
 
 def each_tile(
@@ -119,10 +132,11 @@ def each_tile(
     """Each tile and what `make` makes of it, in order; a few are made at once, and progress is told."""
     pending: deque[tuple[Tile, Future[Made]]] = deque()
     waiting = iter(tiles)
-    with ThreadPoolExecutor(cpus) as pool:
+    at_once = TILES_PER_CPU * cpus
+    with ThreadPoolExecutor(at_once) as pool:
         try:
             for done in range(len(tiles)):
-                while len(pending) <= cpus and (tile := next(waiting, None)) is not None:
+                while len(pending) < at_once and (tile := next(waiting, None)) is not None:
                     pending.append((tile, pool.submit(make, tile)))
                 tile, future = pending.popleft()
                 yield tile, future.result()
@@ -151,8 +165,3 @@ def nothing_left() -> ProcessFailed:
         "There is no valid pixel in the area: the scenes have no data there, or nothing but clouds.",
         remedy="Choose a longer period or a larger area, or do not leave out clouds.",
     )
-
-
-def _empty(layer: Layer, tile: Tile) -> np.ndarray:
-    encoding = layer.encodings[0]
-    return np.full((len(layer.bands), tile.height, tile.width), encoding.nodata, dtype=encoding.dtype)

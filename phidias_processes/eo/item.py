@@ -16,10 +16,10 @@ import rasterio
 
 from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector
 from phidias_gateway.process import Process
-from phidias_processes.eo.cog import Statistics
 from phidias_processes.eo.grid import Grid, to_wgs84
 from phidias_processes.eo.guarded_http import without_query
 from phidias_processes.eo.scenes import Scene
+from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Layer
 
 EXTENSIONS = (

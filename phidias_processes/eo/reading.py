@@ -7,6 +7,9 @@ overview is chosen from the resolutions alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from rasterio.crs import CRS
@@ -25,6 +28,32 @@ _TOLERANCE = 1e-3  # of a pixel: coordinates in files are rounded
 _PRECISION = 1e-3  # of a pixel: of GDAL's transformation between reference systems
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """Stored numbers (rows, columns) as the file has them, and which of them are known."""
+
+    stored: np.ndarray
+    nodata: float | None
+    known: np.ndarray | None = None
+    """False where something else than nodata says that there is no data; None: nowhere"""
+
+    def missing(self) -> np.ndarray:
+        """Where there is no data (rows, columns)."""
+        if self.nodata is None or np.isnan(self.nodata):
+            missing = np.zeros(self.stored.shape, bool)
+        else:
+            missing = self.stored == self.nodata
+        if self.stored.dtype.kind == "f":
+            missing |= ~np.isfinite(self.stored)
+        if self.known is not None:
+            missing |= ~self.known
+        return missing
+
+    def part(self, rows: slice) -> Self:
+        """Some of its rows."""
+        return type(self)(self.stored[rows], self.nodata, None if self.known is None else self.known[rows])
+
+
 def read_onto(
     open_at: Callable[[str], DatasetReader],
     index: int,
@@ -33,8 +62,8 @@ def read_onto(
     part: Tile,
     *,
     categorical: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Stored numbers of band `index` on a part of the grid, and where they are valid: two arrays (rows, columns).
+) -> Pixels:
+    """Band `index` on a part of the grid.
 
     `nodata` is what the catalogue says; without it the file's own holds. Raises RasterioError.
     """
@@ -44,18 +73,30 @@ def read_onto(
     if dataset.crs is None:
         raise RasterioIOError("it has no reference system")
     nodata = dataset.nodatavals[index - 1] if nodata is None else nodata
-    offsets = _offsets(dataset, whole)
-    if offsets is not None:
-        column, row = offsets
-        place = Tile(column + part.column, row + part.row, part.width, part.height)
+    place = _place(dataset, whole, part)
+    if place is not None:
         return _window(dataset, index, nodata, place)
-    return _warped(open_at, dataset, index, nodata, whole, part, categorical)
+    factor = _shrinking(dataset, whole)
+    enlarged = round(1 / factor) if categorical else 0
+    if enlarged > 1 and (place := _place(dataset, whole, part, enlarged)) is not None:
+        return _repeated(dataset, index, nodata, place, enlarged)
+    decimations = [decimation for decimation in dataset.overviews(index) if decimation <= factor * 1.001]
+    # NONE: GDAL is not to choose an overview by itself.
+    image = open_at(f"{len(decimations) - 1} only" if decimations else "NONE")
+    place = _place(image, whole, part)
+    if place is not None:
+        return _window(image, index, nodata, place)
+    shrunk = (decimations[-1] if decimations else 1) / factor
+    resampling = Resampling.average if factor >= 1.999 else Resampling.bilinear
+    return _warped(image, index, nodata, whole, part, Resampling.nearest if categorical else resampling, shrunk)
 
 
-def _offsets(dataset: DatasetReader, grid: Grid) -> tuple[int, int] | None:
-    """Column and row of the grid's corner in the image, or None if their pixels do not coincide."""
+def _place(dataset: DatasetReader, grid: Grid, part: Tile, enlarged: int = 1) -> Tile | None:
+    """Where a part of the grid lies in the image, each of whose pixels is `enlarged` x `enlarged` of the grid's; in the
+    grid's pixels. None if their pixels do not fit."""
     a, b, c, d, e, f = dataset.transform[:6]
-    if b or d or CRS.from_user_input(grid.crs) != dataset.crs:
+    a, e = a / enlarged, e / enlarged
+    if b or d or not _is_same(dataset.crs, grid.crs):
         return None
     size = max(grid.width, grid.height, 1)
     if abs(a - grid.dx) * size > _TOLERANCE * grid.dx or abs(-e - grid.dy) * size > _TOLERANCE * grid.dy:
@@ -63,43 +104,60 @@ def _offsets(dataset: DatasetReader, grid: Grid) -> tuple[int, int] | None:
     column, row = (grid.x - c) / a, (grid.y - f) / e
     if max(abs(column - round(column)), abs(row - round(row))) > _TOLERANCE:
         return None
-    return round(column), round(row)
+    return Tile(round(column) + part.column, round(row) + part.row, part.width, part.height)
 
 
-def _window(dataset: DatasetReader, index: int, nodata: float | None, place: Tile) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(64)
+def _is_same(one: CRS, other: str) -> bool:
+    return one == CRS.from_user_input(other)
+
+
+def _window(dataset: DatasetReader, index: int, nodata: float | None, place: Tile) -> Pixels:
     """The pixels at a place of the image itself, which may reach beyond it."""
     column, row = place.column, place.row
-    stored = np.zeros((place.height, place.width), dataset.dtypes[index - 1])
-    valid = np.zeros(stored.shape, bool)
     left, top = max(column, 0), max(row, 0)
     right, bottom = min(column + place.width, dataset.width), min(row + place.height, dataset.height)
-    if left < right and top < bottom:
+    masked = nodata is None and dataset.mask_flag_enums[index - 1] != [MaskFlags.all_valid]
+    window = Window(left, top, max(right - left, 0), max(bottom - top, 0))
+    if (window.width, window.height) == (place.width, place.height):
+        known = dataset.read_masks(index, window=window) > 0 if masked else None
+        return Pixels(dataset.read(index, window=window), nodata, known)
+    stored = np.zeros((place.height, place.width), dataset.dtypes[index - 1])
+    known = np.zeros(stored.shape, bool)
+    if window.width and window.height:
         part = np.s_[top - row : bottom - row, left - column : right - column]
-        window = Window(left, top, right - left, bottom - top)
         stored[part] = dataset.read(index, window=window)
-        valid[part] = _valid(stored[part], nodata)
-        if nodata is None and dataset.mask_flag_enums[index - 1] != [MaskFlags.all_valid]:
-            valid[part] &= dataset.read_masks(index, window=window) > 0
-    return stored, valid
+        known[part] = dataset.read_masks(index, window=window) > 0 if masked else True
+    return Pixels(stored, nodata, known)
+
+
+def _repeated(dataset: DatasetReader, index: int, nodata: float | None, place: Tile, times: int) -> Pixels:
+    """Each pixel of the image repeated: what nearest neighbour gives, without GDAL's work. `place` is in the repeated
+    pixels."""
+    left, top = place.column // times, place.row // times
+    right, bottom = -(-(place.column + place.width) // times), -(-(place.row + place.height) // times)
+    small = _window(dataset, index, nodata, Tile(left, top, right - left, bottom - top))
+    row, column = place.row - top * times, place.column - left * times
+
+    def repeat(array: np.ndarray) -> np.ndarray:
+        whole = array.repeat(times, axis=1).repeat(times, axis=0)
+        return whole[row : row + place.height, column : column + place.width]
+
+    return Pixels(repeat(small.stored), nodata, None if small.known is None else repeat(small.known))
 
 
 def _warped(
-    open_at: Callable[[str], DatasetReader],
-    dataset: DatasetReader,
+    image: DatasetReader,
     index: int,
     nodata: float | None,
     whole: Grid,
     part: Tile,
-    categorical: bool,
-) -> tuple[np.ndarray, np.ndarray]:
+    resampling: Resampling,
+    scale: float,
+) -> Pixels:
     """Resampled, chunk by chunk: GDAL's approximations depend on the region asked for, so it is always the same."""
-    factor = _shrinking(dataset, whole)
-    decimations = [decimation for decimation in dataset.overviews(index) if decimation <= factor * 1.001]
-    image = open_at(f"{len(decimations) - 1} only" if decimations else "NONE")
-    scale = (decimations[-1] if decimations else 1) / factor
-    smooth = Resampling.average if factor >= 1.999 else Resampling.bilinear
-    stored = np.zeros((part.height, part.width), dataset.dtypes[index - 1])
-    valid = np.zeros(stored.shape, bool)
+    stored = np.zeros((part.height, part.width), image.dtypes[index - 1])
+    known = np.zeros(stored.shape, bool) if nodata is None else None
     for row in range(part.row // CHUNK * CHUNK, part.row + part.height, CHUNK):
         for column in range(part.column // CHUNK * CHUNK, part.column + part.width, CHUNK):
             with WarpedVRT(
@@ -108,7 +166,7 @@ def _warped(
                 transform=whole.crop(column, row, CHUNK, CHUNK).affine,
                 width=CHUNK,
                 height=CHUNK,
-                resampling=Resampling.nearest if categorical else smooth,
+                resampling=resampling,
                 tolerance=_PRECISION,
                 src_nodata=nodata,
                 nodata=nodata,
@@ -117,9 +175,7 @@ def _warped(
                 YSCALE=str(scale),
             ) as warped:
                 numbers = warped.read(index)
-                known = _valid(numbers, nodata)
-                if nodata is None:
-                    known &= warped.read(warped.count) > 0
+                opaque = None if known is None else warped.read(warped.count) > 0
             left, top = max(column, part.column), max(row, part.row)
             right, bottom = (
                 min(column + CHUNK, part.column + part.width),
@@ -127,20 +183,15 @@ def _warped(
             )
             there = np.s_[top - part.row : bottom - part.row, left - part.column : right - part.column]
             here = np.s_[top - row : bottom - row, left - column : right - column]
-            stored[there], valid[there] = numbers[here], known[here]
-    return stored, valid
+            stored[there] = numbers[here]
+            if known is not None:
+                known[there] = opaque[here]
+    return Pixels(stored, nodata, known)
 
 
 def _shrinking(dataset: DatasetReader, grid: Grid) -> float:
     """How many pixels of the image, in a row, go into one of the grid."""
-    if CRS.from_user_input(grid.crs) == dataset.crs:
+    if _is_same(dataset.crs, grid.crs):
         return min(grid.dx / abs(dataset.transform.a), grid.dy / abs(dataset.transform.e))
     transform, _, _ = calculate_default_transform(dataset.crs, grid.crs, dataset.width, dataset.height, *dataset.bounds)
     return min(grid.dx / abs(transform.a), grid.dy / abs(transform.e))
-
-
-def _valid(stored: np.ndarray, nodata: float | None) -> np.ndarray:
-    valid = np.ones(stored.shape, bool) if nodata is None or np.isnan(nodata) else stored != nodata
-    if stored.dtype.kind == "f":
-        valid &= np.isfinite(stored)
-    return valid

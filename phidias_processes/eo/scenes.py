@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from shapely.geometry import shape
@@ -46,7 +47,7 @@ class Scene:
     bands: tuple[Band, ...]
     classification: Band | None = None
 
-    @property
+    @cached_property
     def day(self) -> str:
         """The solar day: scenes of one pass belong together, also where it crosses midnight UTC."""
         longitude = shape(self.geometry).centroid.x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from phidias_gateway.errors import InputError
 from phidias_processes.eo.bands import Band
 from phidias_processes.eo.grid import Grid, Tile, native_grid, prepared_copy, project
 from phidias_processes.eo.plan import Plan
-from phidias_processes.eo.reading import read_onto
+from phidias_processes.eo.reading import Pixels, read_onto
 from phidias_processes.eo.scenes import Scene
 from phidias_processes.eo.sources import Sources
 from phidias_processes.eo.tile_process import Block
@@ -23,20 +23,16 @@ from phidias_processes.eo.tile_process import Block
 # Classes of Sentinel-2's scene classification that show no clear surface: no data, saturated, cloud shadow, cloud of
 # medium and of high probability, cirrus (Sen2Cor).
 UNCLEAR = (0, 1, 3, 8, 9, 10)
+PIECE_VALUES = 2**18
+"""Values of a band that are worked on at once: what a processor's cache holds"""
+HALOS = 16
+"""How many halos high a piece is at least, since the halo is computed again for the next"""
 _SMALL_PIECE = 32  # pixels
 _MARGIN = 4  # pixels: footprints in catalogues are rounded
 
 
-@dataclass(frozen=True)
-class Reads:
-    """The reads under way for one scene and tile."""
-
-    classification: Future[tuple[np.ndarray, np.ndarray]] | None
-    bands: tuple[Future[tuple[np.ndarray, np.ndarray]], ...]
-
-
 class TileReader:
-    """Reads the blocks of a plan. Its methods may be called from several threads; `pool` does the reading."""
+    """Reads the tiles of a plan. Its methods may be called from several threads; `pool` does the reading."""
 
     def __init__(self, plan: Plan, sources: Sources, pool: Executor, *, mask_clouds: bool, halo: int) -> None:
         self._plan = plan
@@ -44,51 +40,107 @@ class TileReader:
         self._pool = pool
         self._mask_clouds = mask_clouds
         self._halo = halo
-        self._boxes = [_box_on(plan.grid, scene) for scene in plan.scenes]
+        self._boxes = np.array([_box_on(plan.grid, scene) for scene in plan.scenes])
 
-    def block(self, tile: Tile) -> Block | None:
+    def read(self, tile: Tile) -> TilePixels | None:
         """The tile with its halo, or None if no scene touches it. Raises SourceUnreadable."""
         halo = self._halo
         part = Tile(tile.column - halo, tile.row - halo, tile.width + 2 * halo, tile.height + 2 * halo)
-        grid = self._plan.grid.crop(part.column, part.row, part.width, part.height)
-        here = box(*grid.bounds)
-        touching = [
-            scene for scene, place in zip(self._plan.scenes, self._boxes, strict=True) if place.intersects(here)
-        ]
+        here = box(*self._plan.grid.crop(part.column, part.row, part.width, part.height).bounds)
+        touching = [self._plan.scenes[number] for number in np.flatnonzero(shapely.intersects(self._boxes, here))]
         if not touching:
             return None
-        reads = [(scene, self._start(scene, part)) for scene in touching]
-        days = tuple(sorted({scene.day for scene in touching}))
-        bands = {
-            name: np.full((len(days), grid.height, grid.width), np.nan, dtype="float32") for name in self._plan.bands
-        }
-        for scene, pending in reads:
-            day = days.index(scene.day)
-            clear = None
-            if pending.classification is not None:
-                classes, known = pending.classification.result()
-                clear = known & ~np.isin(classes, UNCLEAR)
-            for name, band, read in zip(self._plan.bands, scene.bands, pending.bands, strict=True):
-                stored, valid = read.result()
-                if clear is not None:
-                    valid &= clear
-                _join(bands[name][day], stored, valid, band)
-        return Block(grid, days, bands)
+        begun = [self._start(scene, part) for scene in touching]
+        read = [
+            ScenePixels(scene, tuple(band.result() for band in bands), classes and classes.result())
+            for scene, (bands, classes) in zip(touching, begun, strict=True)
+        ]
+        return TilePixels(self._plan.grid, tile, halo, self._plan.bands, tuple(read))
 
-    def _start(self, scene: Scene, part: Tile) -> Reads:
+    def _start(self, scene: Scene, part: Tile) -> tuple[list[Future[Pixels]], Future[Pixels] | None]:
         masked = self._mask_clouds and scene.classification is not None
-        return Reads(
-            self._pool.submit(self._read, scene, scene.classification, part) if masked else None,
-            tuple(self._pool.submit(self._read, scene, band, part) for band in scene.bands),
-        )
+        classes = self._pool.submit(self._read, scene, scene.classification, part) if masked else None
+        return [self._pool.submit(self._read, scene, band, part) for band in scene.bands], classes
 
-    def _read(self, scene: Scene, band: Band, part: Tile) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, scene: Scene, band: Band, part: Tile) -> Pixels:
         categorical = band.categorical or band is scene.classification
         return self._sources.read(
             scene.id,
             band,
             lambda open_at: read_onto(open_at, band.index, band.nodata, self._plan.grid, part, categorical=categorical),
         )
+
+
+@dataclass(frozen=True)
+class ScenePixels:
+    """What a scene has of a tile, as stored."""
+
+    scene: Scene
+    bands: tuple[Pixels, ...]
+    classification: Pixels | None
+
+
+@dataclass(frozen=True)
+class TilePixels:
+    """What was read for a tile with its halo, as stored.
+
+    It becomes physical values piece by piece: a piece stays in the processor's cache through all that is done with it.
+    """
+
+    grid: Grid
+    """The whole grid"""
+    tile: Tile
+    halo: int
+    names: tuple[str, ...]
+    """Of the bands"""
+    scenes: tuple[ScenePixels, ...]
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """Solar days, in order."""
+        return days_of([pixels.scene for pixels in self.scenes])
+
+    def pieces(self) -> Iterator[tuple[slice, Block]]:
+        """Blocks of a few rows with their halo, and which rows of the tile without halo each stands for."""
+        days, width = self.days, self.tile.width + 2 * self.halo
+        rows = max(PIECE_VALUES // (width * len(days)), HALOS * self.halo, 1)
+        for row in range(0, self.tile.height, rows):
+            end = min(row + rows, self.tile.height)
+            yield slice(row, end), self._block(slice(row, end + 2 * self.halo), days)
+
+    def _block(self, rows: slice, days: Sequence[str]) -> Block:
+        column, row = self.tile.column - self.halo, self.tile.row - self.halo + rows.start
+        grid = self.grid.crop(column, row, self.tile.width + 2 * self.halo, rows.stop - rows.start)
+        bands = {name: np.empty((len(days), grid.height, grid.width), "float32") for name in self.names}
+        seen: set[str] = set()
+        for pixels in self.scenes:
+            day = pixels.scene.day
+            unclear = None if pixels.classification is None else _unclear(pixels.classification.part(rows))
+            for values, band, read in zip(bands.values(), pixels.scene.bands, pixels.bands, strict=True):
+                target = values[days.index(day)]
+                _fill(target, read.part(rows), band, unclear, joined=day in seen)
+            seen.add(day)
+        return Block(grid, tuple(days), bands)
+
+
+def _fill(target: np.ndarray, pixels: Pixels, band: Band, unclear: np.ndarray | None, *, joined: bool) -> None:
+    """Set physical values, NaN where there are none; `joined` to what earlier scenes of the day have seen."""
+    values = np.empty_like(target) if joined else target
+    np.copyto(values, pixels.stored, casting="unsafe")
+    if band.scale != 1:
+        values *= np.float32(band.scale)
+    if band.offset:
+        values += np.float32(band.offset)
+    missing = pixels.missing()
+    if unclear is not None:
+        missing |= unclear
+    np.copyto(values, np.float32("nan"), where=missing)
+    if joined:
+        np.copyto(target, values, where=np.isnan(target))
+
+
+def _unclear(classes: Pixels) -> np.ndarray:
+    return np.isin(classes.stored, UNCLEAR) | classes.missing()
 
 
 def inside(area: BaseGeometry, grid: Grid, tile: Tile) -> np.ndarray | None:
@@ -133,17 +185,6 @@ def _quarters(tile: Tile) -> list[Tile]:
         for row in range(tile.row, tile.row + tile.height, height)
         for column in range(tile.column, tile.column + tile.width, width)
     ]
-
-
-def _join(target: np.ndarray, stored: np.ndarray, valid: np.ndarray, band: Band) -> None:
-    """Fill what no earlier scene of the day has seen with physical values."""
-    fill = valid & np.isnan(target)
-    numbers = stored.astype("float32")
-    if band.scale != 1:
-        numbers *= np.float32(band.scale)
-    if band.offset:
-        numbers += np.float32(band.offset)
-    np.copyto(target, numbers, where=fill)
 
 
 def _box_on(grid: Grid, scene: Scene) -> BaseGeometry:

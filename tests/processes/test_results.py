@@ -17,7 +17,8 @@ from referencing import Registry, Resource
 from referencing.exceptions import NoSuchResource
 from referencing.jsonschema import DRAFT7
 
-from phidias_processes.eo.cog import Statistics, encode
+from phidias_processes.eo.encoding import encode
+from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Encoding
 from tests.processes.conftest import FLANDERS, VIRGINIA
 
@@ -67,9 +68,7 @@ def test_statistics_are_those_of_the_pixels(ran):
 
 def test_statistics_do_not_lose_digits_tile_by_tile():
     numbers = np.random.default_rng(0).normal(1e6, 1, 10_000).astype("float32")
-    gathered = Statistics()
-    for part in np.array_split(numbers, 37):
-        gathered.add(part)
+    gathered = Statistics.joined(Statistics.of(part) for part in np.array_split(numbers, 37))
     assert gathered.mean == pytest.approx(numbers.mean(dtype="float64"), rel=1e-12)
     assert gathered.deviation == pytest.approx(numbers.std(dtype="float64"), rel=1e-9)
 
