@@ -82,10 +82,10 @@ class SpectralIndex(TileProcess[SpectralIndexInputs, SpectralIndexOutputs]):
     Outputs = SpectralIndexOutputs
 
     def bands(self, inputs: SpectralIndexInputs) -> Sequence[str]:
-        from phidias_processes.eo.expression import Expression, ExpressionError
+        from phidias_processes.eo.expression import ExpressionError, parse
 
         try:
-            return Expression(self.expression(inputs)).names
+            return parse(self.expression(inputs)).names
         except ExpressionError as error:
             raise InputError(
                 "expression",
@@ -94,17 +94,17 @@ class SpectralIndex(TileProcess[SpectralIndexInputs, SpectralIndexOutputs]):
             ) from None
 
     def layers(self, inputs: SpectralIndexInputs, scenes: Sequence[Scene]) -> Sequence[Layer]:
-        from phidias_processes.eo.expression import Expression
+        from phidias_processes.eo.expression import parse
 
-        bounded = Expression(self.expression(inputs)).is_normalized_difference
+        bounded = parse(self.expression(inputs)).is_normalized_difference
         name = "expression" if inputs.expression else inputs.index
         return [Layer("index", (name,), (Encoding("int16", 1e-4, 0.0, -32768.0) if bounded else Encoding(),))]
 
     def compute(self, block: Block, inputs: SpectralIndexInputs) -> Mapping[str, Any]:
-        from phidias_processes.eo.expression import Expression
+        from phidias_processes.eo.expression import parse
         from phidias_processes.eo.reducers import REDUCERS
 
-        values = Expression(self.expression(inputs)).evaluate(block.bands)
+        values = parse(self.expression(inputs)).evaluate(block.bands)
         return {"index": REDUCERS[inputs.reducer](values)}
 
     def outputs(self, files: Mapping[str, str], item: str, quicklook: str) -> SpectralIndexOutputs:

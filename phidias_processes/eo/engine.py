@@ -22,7 +22,7 @@ from phidias_processes.eo.cog import LayerDraft, assemble
 from phidias_processes.eo.encoding import encode
 from phidias_processes.eo.grid import Tile, project
 from phidias_processes.eo.item import Result, ResultImage, write_item
-from phidias_processes.eo.plan import Plan
+from phidias_processes.eo.plan import TILES_PER_CPU, Plan
 from phidias_processes.eo.quicklook import write_quicklook
 from phidias_processes.eo.sources import Sources, gdal
 from phidias_processes.eo.tile_process import Layer, SceneInputs, TileProcess
@@ -30,8 +30,6 @@ from phidias_processes.eo.tile_reader import TilePixels, TileReader, days_of, in
 
 READERS_PER_CPU = 4
 """Threads that read: most of their time they wait for the disk or the network"""
-TILES_PER_CPU = 2
-"""Tiles worked on at once: while one is computed, the other is read"""
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -42,6 +43,12 @@ _COMPARE = {
 
 class ExpressionError(ValueError):
     """The formula is not one that can be computed; the message says why."""
+
+
+@lru_cache(256)
+def parse(text: str) -> Expression:
+    """The formula, checked. Raises ExpressionError."""
+    return Expression(text)
 
 
 class Expression:
@@ -91,12 +98,13 @@ class Expression:
         first = bands[self.names[0]]
         with np.errstate(all="ignore"):
             result = np.asarray(self._value(self._tree, bands, first.dtype.type), dtype=first.dtype)
-            result = np.array(np.broadcast_to(result, first.shape))
+            if result.shape != first.shape or any(result is band for band in bands.values()):
+                result = np.array(np.broadcast_to(result, first.shape))
             invalid = ~np.isfinite(result)
             if self._choosing:  # a comparison with NaN is false, and so hides that there is no data
                 for name in self.names:
                     invalid |= np.isnan(bands[name])
-        result[invalid] = np.nan
+        np.copyto(result, np.nan, where=invalid)
         return result
 
     def _value(self, node: ast.expr, bands: Mapping[str, np.ndarray], number: type) -> Any:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -168,15 +169,19 @@ def to_wgs84(grid: Grid) -> dict[str, Any]:
     return mapping(shape(mapping(shapely.set_precision(lonlat, 1e-7))))
 
 
-def tiles(grid: Grid, size: int, area: BaseGeometry) -> Iterator[Tile]:
-    """The tiles of `size` pixels that the area touches, row by row; `area` is in the grid's reference system."""
-    area = prepared_copy(area)
-    for row in range(0, grid.height, size):
-        for column in range(0, grid.width, size):
-            tile = Tile(column, row, min(size, grid.width - column), min(size, grid.height - row))
-            part = grid.crop(tile.column, tile.row, tile.width, tile.height)
-            if shapely.intersects(area, box(*part.bounds)):
-                yield tile
+def tiles(grid: Grid, size: int, area: BaseGeometry, first: tuple[int, int] = (0, 0)) -> Iterator[Tile]:
+    """The tiles of `size` pixels that the area touches, row by row; `area` is in the grid's reference system.
+
+    `first` is a column and a row at which tiles begin; those at the grid's edges are smaller.
+    """
+    columns, rows = (
+        list(pairwise([0, *range(start % size or size, side, size), side]))
+        for start, side in zip(first, (grid.width, grid.height), strict=True)
+    )
+    every = [Tile(left, top, right - left, bottom - top) for top, bottom in rows for left, right in columns]
+    outlines = [box(*grid.crop(tile.column, tile.row, tile.width, tile.height).bounds) for tile in every]
+    touched = shapely.intersects(prepared_copy(area), outlines)
+    yield from (tile for tile, touches in zip(every, touched, strict=True) if touches)
 
 
 def prepared_copy(geometry: BaseGeometry) -> BaseGeometry:

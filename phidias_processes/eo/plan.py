@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +21,15 @@ from phidias_processes.eo.scenes import Scene, find_scenes
 from phidias_processes.eo.sources import Sources
 from phidias_processes.eo.tile_process import SceneInputs, TileProcess
 
-TILE_SIZES = (2048, 1024, 512, 256)
-"""Multiples of the blocks that the image is written in"""
-COG_BLOCK = 512
+TILE_SIZES = (1024, 512, 256)
+WITH_HALO = 2048
+"""Size of tiles that have a halo: the larger they are, the less is read twice"""
+FILE_BLOCK = 1024
+"""Tiles begin where blocks of the scenes' files do, so that none is decoded twice: they measure this or a part of it"""
 BYTES_PER_VALUE = 4
-COPIES = 5
-"""Arrays of a tile that exist at once: as read, scaled, the process's own"""
+"""Of a pixel as it was read, at most"""
+TILES_PER_CPU = 2
+"""Tiles worked on at once: while one is computed, the other is read"""
 
 log = logging.getLogger(__name__)
 
@@ -93,19 +95,17 @@ def plan_scenes(
     native = _native_grid(found[0], finest, site)
     polygon = shape(area.geometry())
     grid = output_grid(native, [shape(scene.geometry) for scene in found], polygon, crs, resolution)
-    days = len({scene.day for scene in found})
-    size = tile_size(grid, len(bands) * days, halo, resources)
-    return Plan(tuple(found), tuple(bands), grid, tuple(tiles(grid, size, project(polygon, grid.crs))))
+    size = tile_size(len(found) * (len(bands) + 1), halo, resources)
+    corner = (native.x - grid.x, grid.y - native.y) if grid.crs == native.crs else (0.0, 0.0)
+    first = (round(corner[0] / grid.dx) % FILE_BLOCK, round(corner[1] / grid.dy) % FILE_BLOCK)
+    return Plan(tuple(found), tuple(bands), grid, tuple(tiles(grid, size, project(polygon, grid.crs), first)))
 
 
-def tile_size(grid: Grid, values_per_pixel: int, halo: int, resources: Resources) -> int:
-    """Side of a tile in pixels: the largest that leaves work for every CPU, and with which the tiles that are worked
-    on at once fit in half the memory."""
-    budget = resources.memory_gb * 2**30 / 2 / (resources.cpus + 1)
-    for size in TILE_SIZES:
-        fits = (size + 2 * halo) ** 2 * values_per_pixel * BYTES_PER_VALUE * COPIES <= budget
-        enough = math.ceil(grid.width / size) * math.ceil(grid.height / size) >= 2 * resources.cpus
-        if fits and (enough or size <= COG_BLOCK):
+def tile_size(values_per_pixel: int, halo: int, resources: Resources) -> int:
+    """Side of a tile in pixels: the largest with which the tiles that are worked on at once fit in half the memory."""
+    budget = resources.memory_gb * 2**30 / 2 / (TILES_PER_CPU * resources.cpus)
+    for size in (WITH_HALO, *TILE_SIZES) if halo else TILE_SIZES:
+        if (size + 2 * halo) ** 2 * values_per_pixel * BYTES_PER_VALUE <= budget:
             return size
     return TILE_SIZES[-1]
 

@@ -32,15 +32,34 @@ def write_quicklook(source: Path, target: Path, labels: np.ndarray | None = None
             bands = [names.index(name) + 1 if name in names else index for index, name in enumerate(RED_GREEN_BLUE, 1)]
         image = dataset.read(bands, out_shape=(len(bands), *shape), masked=True)
     valid = ~np.ma.getmaskarray(image).any(axis=0)
-    levels = np.stack([_stretch(band.data.astype("float64"), valid) for band in image])
+    levels = np.stack([_stretch(band.data.astype("float32"), valid) for band in image])
+    outlines = None if labels is None else _outlines(labels, shape) & valid
     if len(bands) == 1:
-        positions = np.linspace(0, 1, len(RAMP))
-        levels = np.stack([np.interp(levels[0], positions, RAMP[:, channel]) / 255 for channel in range(3)])
-    if labels is not None:
-        levels[:, _outlines(labels, shape) & valid] = np.array(OUTLINE)[:, None] / 255
-    pixels = np.concatenate([levels * 255, valid[None] * 255.0]).round().astype("uint8")
-    Image.fromarray(np.moveaxis(pixels, 0, -1), "RGBA").save(target)
+        _save_ramp(levels[0], valid, outlines, target)
+    else:
+        _save_colours(levels, valid, outlines, target)
     return target
+
+
+def _save_ramp(levels: np.ndarray, valid: np.ndarray, outlines: np.ndarray | None, target: Path) -> None:
+    """With a palette: a fourth of the size."""
+    steps = np.linspace(0, 1, 254)
+    ramp = np.stack([np.interp(steps, np.linspace(0, 1, len(RAMP)), channel) for channel in RAMP.T], axis=1)
+    palette = np.concatenate([ramp.round(), [OUTLINE, (0, 0, 0)]]).astype("uint8")
+    pixels = (levels * 253).round().astype("uint8")
+    if outlines is not None:
+        pixels[outlines] = 254
+    pixels[~valid] = 255
+    picture = Image.fromarray(pixels, "P")
+    picture.putpalette(palette.tobytes())
+    picture.save(target, transparency=255)
+
+
+def _save_colours(levels: np.ndarray, valid: np.ndarray, outlines: np.ndarray | None, target: Path) -> None:
+    if outlines is not None:
+        levels[:, outlines] = np.array(OUTLINE)[:, None] / 255
+    pixels = (np.concatenate([levels, valid[None]]) * 255).round().astype("uint8")
+    Image.fromarray(np.moveaxis(pixels, 0, -1), "RGBA").save(target, compress_level=1)  # noise shrinks no further
 
 
 def _outlines(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
