@@ -27,6 +27,7 @@ from phidias_gateway.errors import DiskFull
 from phidias_processes.eo.block_codec import compress, decompress, predictor
 from phidias_processes.eo.encoding import halve, missing
 from phidias_processes.eo.grid import Grid, Tile
+from phidias_processes.eo.preview import Shown
 from phidias_processes.eo.pyramid import BLOCK, Pyramid, blocks_of, shapes
 from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tiff import Directory, Draft, directories, write_cog
@@ -39,9 +40,13 @@ BlockStatistics = dict[int, list[Statistics]]
 
 
 class LayerDraft:
-    """What one task makes of a layer: its finished blocks, in a GeoTIFF that can be read at any time."""
+    """What one task makes of a layer: its finished blocks, in a GeoTIFF that can be read at any time.
 
-    def __init__(self, layer: Layer, grid: Grid, path: Path) -> None:
+    Beside it lies what `phidias_gateway.preview` needs to show it.
+    """
+
+    def __init__(self, layer: Layer, grid: Grid, path: Path, tiles: Sequence[Tile], all_tiles: int) -> None:
+        """`tiles` are those that the task makes, of all that the image has. Raises DiskFull."""
         self.layer = layer
         self.path = path
         self._image = _Image(layer, grid)
@@ -49,10 +54,13 @@ class LayerDraft:
         self._pyramid = Pyramid((grid.height, grid.width), self._image.empty(1, 1), self._image.halve, self._emit)
         with disk_errors(path.parent):
             self._draft = self._image.draft(path)
+            self._shown = Shown(path, layer, grid, tiles, all_tiles)
 
     def write(self, tile: Tile, stored: np.ndarray) -> None:
         """One tile of all bands: (bands, rows, columns), encoded. May be called from several threads."""
         self._pyramid.put(tile.column, tile.row, stored)
+        with disk_errors(self.path.parent):
+            self._shown.tile_done()
 
     def finish(self) -> None:
         """To be called after the last tile."""
@@ -61,6 +69,7 @@ class LayerDraft:
             self._draft.close()
             kept = {number: [astuple(band) for band in bands] for number, bands in self._statistics.items()}
             _statistics_of(self.path).write_text(json.dumps(kept), "utf-8")
+            self._shown.all_done()
 
     def _emit(self, level: int, y: int, x: int, pixels: np.ndarray) -> None:
         lost = missing(pixels, self._image.nodata)
@@ -245,7 +254,7 @@ def _statistics(pixels: np.ndarray, lost: np.ndarray) -> list[Statistics]:
 
 
 def _statistics_of(draft: Path) -> Path:
-    return draft.with_suffix(".json")
+    return draft.with_suffix(".statistics")
 
 
 @contextmanager

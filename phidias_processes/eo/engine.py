@@ -1,6 +1,7 @@
-"""Running the tiles of a plan in one task: reading overlaps computing, and a few tiles at most are in memory.
+"""Running the tiles of a plan: reading overlaps computing, and a few tiles at most are in memory.
 
-`compute_tile` makes one tile and knows of no other; `run_tiles` assembles them.
+`compute_tile` makes one tile and knows of no other; `run_share` makes those of one task, `run_tiles` all that no task
+has made, and then one image of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from shapely.geometry import shape
 from phidias_gateway.errors import ProcessFailed
 from phidias_gateway.process import Report, Workspace
 from phidias_processes.eo.cog import LayerDraft, assemble
+from phidias_processes.eo.effort import share
 from phidias_processes.eo.encoding import encode
 from phidias_processes.eo.grid import Tile, project
 from phidias_processes.eo.item import Result, ResultImage, write_item
@@ -46,12 +48,14 @@ def run_tiles(
     plan = Plan.from_json(workspace.plan)
     layers = process.layers(inputs, plan.scenes)
     log_plan(plan)
-    drafts = draft_tiles(process, inputs, plan, layers, workspace)
+    if not workspace.finished:
+        draft_tiles(process, inputs, plan, layers, plan.tiles, workspace)
+    tasks = workspace.finished or (workspace.task,)
     workspace.report(90, "writing the result")
     images = []
-    for layer, draft in zip(layers, drafts, strict=True):
+    for layer in layers:
         path = workspace.results / f"{layer.name}.tif"
-        statistics = assemble(layer, plan.grid, [draft], path)
+        statistics = assemble(layer, plan.grid, [draft_path(workspace, layer, task) for task in tasks], path)
         if statistics is None:
             log.info("%s has no valid pixel and is left out", layer.name)
         else:
@@ -68,15 +72,36 @@ def run_tiles(
     return {image.layer.name: image.path.name for image in images}, item.name, quicklook.name
 
 
-def draft_tiles(
-    process: TileProcess[Any, Any], inputs: SceneInputs, plan: Plan, layers: Sequence[Layer], workspace: Workspace
-) -> list[Path]:
-    """Compute tiles and write them to a draft of each layer, below the workspace's scratch folder.
+def run_share(process: TileProcess[Any, Any], inputs: SceneInputs, workspace: Workspace, part: int, parts: int) -> None:
+    """Compute the tiles of one part of the workspace's plan, for `run_tiles`. Raises SourceUnreadable, DiskFull."""
+    plan = Plan.from_json(workspace.plan)
+    tiles = share(plan.tiles, part, parts)
+    log.info("%d of %d tiles", len(tiles), len(plan.tiles))
+    draft_tiles(process, inputs, plan, process.layers(inputs, plan.scenes), tiles, workspace)
 
-    Raises SourceUnreadable, DiskFull.
+
+def draft_path(workspace: Workspace, layer: Layer, task: int) -> Path:
+    """Where a task puts what it makes of a layer."""
+    return workspace.tiles / f"{layer.name}.{task}.tif"
+
+
+def draft_tiles(
+    process: TileProcess[Any, Any],
+    inputs: SceneInputs,
+    plan: Plan,
+    layers: Sequence[Layer],
+    tiles: Sequence[Tile],
+    workspace: Workspace,
+) -> None:
+    """Compute tiles and write them to a draft of each layer, where they can be looked at from then on.
+
+    Raises SourceUnreadable, DiskFull, and what `compute` raises.
     """
     area = project(shape(inputs.area.geometry()), plan.grid.crs)
-    drafts = [LayerDraft(layer, plan.grid, workspace.scratch / f"{layer.name}.draft.tif") for layer in layers]
+    drafts = [
+        LayerDraft(layer, plan.grid, draft_path(workspace, layer, workspace.task), tiles, len(plan.tiles))
+        for layer in layers
+    ]
 
     def make(tile: Tile) -> None:
         read = reader.read(tile)
@@ -95,11 +120,10 @@ def draft_tiles(
         ThreadPoolExecutor(READERS_PER_CPU * cpus) as pool,
     ):
         reader = TileReader(plan, sources, pool, mask_clouds=inputs.mask_clouds, halo=process.halo)
-        for _ in each_tile(plan.tiles, make, cpus, workspace.report):
+        for _ in each_tile(tiles, make, cpus, workspace.report):
             pass
     for draft in drafts:
         draft.finish()
-    return [draft.path for draft in drafts]
 
 
 def compute_tile(

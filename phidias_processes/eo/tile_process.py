@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 from pydantic import Field
 
 from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
-from phidias_gateway.process import Process, ProcessOutputs, Workspace
+from phidias_gateway.process import Effort, Process, ProcessOutputs, Workspace
 from phidias_gateway.references import Site
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ class TileProcess(Process[In, Out]):
 
     halo: ClassVar[int] = 0
     """Pixels around a tile that `compute` needs to see"""
+    worth_a_task: ClassVar[int] = 2_000_000_000
+    """Values (pixels times bands times dates) below which a task of its own does not pay: about a minute of one CPU for
+    a simple `compute`. Give less for a slow one"""
 
     @abstractmethod
     def bands(self, inputs: In) -> Sequence[str]:
@@ -129,8 +132,29 @@ class TileProcess(Process[In, Out]):
 
         return make_plan(self, inputs, site).to_json()
 
+    def effort(self, inputs: In, plan: Mapping[str, Any]) -> Effort:
+        """Scenes, tiles, pixels and bytes."""
+        from phidias_processes.eo.effort import effort
+        from phidias_processes.eo.plan import Plan
+
+        made = Plan.from_json(plan)
+        return effort(made, inputs.area, self.layers(inputs, made.scenes))
+
+    def parts(self, inputs: In, plan: Mapping[str, Any], most: int) -> int:
+        """Small areas are one task; large ones are divided by what there is to read."""
+        from phidias_processes.eo.effort import parts
+        from phidias_processes.eo.plan import Plan
+
+        return parts(Plan.from_json(plan), inputs.area, self.worth_a_task, most)
+
+    def run_part(self, inputs: In, workspace: Workspace, part: int, parts: int) -> None:
+        """Compute a share of the tiles."""
+        from phidias_processes.eo.engine import run_share
+
+        run_share(self, inputs, workspace, part, parts)
+
     def run(self, inputs: In, workspace: Workspace) -> Out:
-        """Compute every tile, then describe the result."""
+        """Compute every tile, unless tasks have done so; then make one image of them, and describe it."""
         from phidias_processes.eo.engine import run_tiles
 
         return self.outputs(*run_tiles(self, inputs, workspace))

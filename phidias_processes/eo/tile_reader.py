@@ -41,7 +41,7 @@ class TileReader:
         self._pool = pool
         self._mask_clouds = mask_clouds
         self._halo = halo
-        self._boxes = np.array([_box_on(plan.grid, scene) for scene in plan.scenes])
+        self._boxes = np.array([box_on(plan.grid, scene) for scene in plan.scenes])
 
     def read(self, tile: Tile) -> TilePixels | None:
         """The tile with its halo, or None if no scene touches it. Raises SourceUnreadable."""
@@ -193,7 +193,7 @@ def _quarters(tile: Tile) -> list[Tile]:
     ]
 
 
-def _box_on(grid: Grid, scene: Scene) -> BaseGeometry:
+def box_on(grid: Grid, scene: Scene) -> BaseGeometry:
     """What a scene covers of the grid, at most: from its pixel grid if that is known, otherwise from its footprint."""
     images = [native_grid(band.crs, band.transform, band.shape) for band in scene.bands]
     if all(image is not None and image.crs == grid.crs for image in images):

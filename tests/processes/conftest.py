@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -104,11 +104,12 @@ def site(virginia: Virginia) -> Site:
 def run(site: Site, tmp_path: Path) -> Run:
     """Plan and run a process by its id, with the plan taken through JSON as a job's is.
 
-    `tile` divides the grid into tiles of that size instead of the planned one.
+    `tile` divides the grid into tiles of that size instead of the planned one; `parts` are run one after the other, as
+    several tasks do it side by side.
     """
     count = 0
 
-    def run(process_id: str, *, tile: int | None = None, site: Site = site, **inputs: Any) -> Ran:
+    def run(process_id: str, *, tile: int | None = None, parts: int = 1, site: Site = site, **inputs: Any) -> Ran:
         nonlocal count
         count += 1
         process = processes()[process_id]
@@ -128,7 +129,10 @@ def run(site: Site, tmp_path: Path) -> Run:
             Resources(cpus=2, memory_gb=2),
             lambda *told: ran.reports.append(told),
         )
-        ran.outputs = process.run(checked, workspace)
+        tasks = tuple(range(parts)) if parts > 1 else ()
+        for task in reversed(tasks):
+            process.run_part(checked, replace(workspace, task=task), task, parts)
+        ran.outputs = process.run(checked, replace(workspace, finished=tasks))
         return ran
 
     return run
