@@ -66,6 +66,13 @@ class SourceUnreadable(ProcessFailed):
     title = "A source could not be read"
 
 
+class TileFailed(ProcessFailed):
+    """The algorithm met an error in a tile that it did not foresee."""
+
+    type = PHIDIAS + "tile-failed"
+    title = "A tile could not be computed"
+
+
 class DiskFull(ProcessFailed):
     """No space is left where the job writes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 import numpy as np
 from shapely.geometry import shape
 
-from phidias_gateway.errors import ProcessFailed
+from phidias_gateway.errors import DiskFull, PhidiasError, ProcessFailed, TileFailed
 from phidias_gateway.process import Report, Workspace
 from phidias_processes.eo.cog import LayerDraft, assemble
 from phidias_processes.eo.effort import share
 from phidias_processes.eo.encoding import encode
-from phidias_processes.eo.grid import Tile, project
+from phidias_processes.eo.grid import Grid, Tile, project, to_wgs84
 from phidias_processes.eo.item import Result, ResultImage, write_item
 from phidias_processes.eo.plan import TILES_PER_CPU, Plan
 from phidias_processes.eo.quicklook import write_quicklook
@@ -32,6 +32,9 @@ from phidias_processes.eo.tile_reader import TilePixels, TileReader, days_of, in
 
 READERS_PER_CPU = 4
 """Threads that read: most of their time they wait for the disk or the network"""
+
+GIVE_UP = 5
+"""Tiles that fail before the rest is not tried any more"""
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
@@ -95,7 +98,7 @@ def draft_tiles(
 ) -> None:
     """Compute tiles and write them to a draft of each layer, where they can be looked at from then on.
 
-    Raises SourceUnreadable, DiskFull, and what `compute` raises.
+    A tile that fails does not keep the others from being made. Raises SourceUnreadable, TileFailed, DiskFull.
     """
     area = project(shape(inputs.area.geometry()), plan.grid.crs)
     drafts = [
@@ -103,27 +106,59 @@ def draft_tiles(
         for layer in layers
     ]
 
-    def make(tile: Tile) -> None:
-        read = reader.read(tile)
-        if read is None:
-            return
-        mask = inside(area, plan.grid, tile)
-        for draft, stored in zip(drafts, compute_tile(process, inputs, layers, read), strict=True):
-            if mask is not None:
-                stored[:, ~mask] = draft.layer.encodings[0].nodata
-            draft.write(tile, stored)
+    def make(tile: Tile) -> Exception | None:
+        try:
+            read = reader.read(tile)
+            if read is None:
+                return None
+            mask = inside(area, plan.grid, tile)
+            for draft, stored in zip(drafts, compute_tile(process, inputs, layers, read), strict=True):
+                if mask is not None:
+                    stored[:, ~mask] = draft.layer.encodings[0].nodata
+                draft.write(tile, stored)
+        except DiskFull:
+            raise
+        except Exception as error:  # an author's code may raise anything
+            log.error("tile at column %d, row %d", tile.column, tile.row, exc_info=not isinstance(error, PhidiasError))
+            return error
+        return None
 
     cpus = workspace.resources.cpus
+    failed: dict[Tile, Exception] = {}
     with (
         gdal(),
         closing(Sources(workspace.site)) as sources,
         ThreadPoolExecutor(READERS_PER_CPU * cpus) as pool,
     ):
         reader = TileReader(plan, sources, pool, mask_clouds=inputs.mask_clouds, halo=process.halo)
-        for _ in each_tile(tiles, make, cpus, workspace.report):
-            pass
+        for tile, error in each_tile(tiles, make, cpus, workspace.report):
+            if error is not None:
+                failed[tile] = error
+            if len(failed) >= GIVE_UP:
+                break
     for draft in drafts:
         draft.finish()
+    if failed:
+        raise _failure(failed, plan.grid)
+
+
+def _failure(failed: Mapping[Tile, Exception], grid: Grid) -> PhidiasError:
+    """One error for tiles that could not be made: it says where the first is, and what was wrong with it."""
+    tile, error = next(iter(failed.items()))
+    outline = to_wgs84(grid.crop(tile.column, tile.row, tile.width, tile.height))["coordinates"][0]
+    (west, south), (east, north) = (tuple(f(side) for side in zip(*outline, strict=True)) for f in (min, max))
+    which = (
+        f"The tile at column {tile.column}, row {tile.row} ({west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N)"
+    )
+    others = f" So it is with {len(failed) - 1} other tiles." if len(failed) > 1 else ""
+    if isinstance(error, PhidiasError):
+        error.detail = f"{which} cannot be made: {error.detail}{others}"
+        return error
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return TileFailed(
+        f"{which} cannot be computed: {type(error).__name__}: {first_line}.{others}"[:1000],
+        remedy="Read the job's log, and send it to the author of the process. The finished tiles can be previewed.",
+    )
 
 
 def compute_tile(

@@ -1,0 +1,94 @@
+"""Spectral indices in other clothes: divided early, with a neighbourhood, waiting for a file, failing in a place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from phidias_processes.eo.tile_process import Block
+from phidias_processes.spectral_index import SpectralIndex, SpectralIndexInputs
+
+EARLY = 1_000_000
+
+
+class Fine(SpectralIndex):
+    """Fine
+
+    A spectral index of many tasks."""
+
+    id = "fine"
+    worth_a_task = EARLY
+
+
+class Smooth(SpectralIndex):
+    """Smooth
+
+    A spectral index, the mean of three by three pixels."""
+
+    id = "smooth"
+    halo = 1
+
+    def compute(self, block: Block, inputs: SpectralIndexInputs) -> Mapping[str, Any]:
+        import numpy as np
+
+        values = super().compute(block, inputs)["index"]
+        padded = np.pad(values, 1, mode="edge").astype("float64")
+        rows, columns = values.shape
+        shifted = [padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
+        return {"index": (sum(shifted) / 9).astype("float32")}
+
+
+class FineSmooth(Smooth):
+    """Fine and smooth
+
+    The same of many tasks."""
+
+    id = "fine-smooth"
+    worth_a_task = EARLY
+
+
+class GatedInputs(SpectralIndexInputs):
+    gate: str
+    """A file: until it is there, no more than a few tiles are computed"""
+    free: int = 2
+    """Tiles that are computed before"""
+
+
+class Gated(SpectralIndex):
+    """Gated
+
+    A spectral index that waits for a file."""
+
+    id = "gated"
+    Inputs = GatedInputs
+    _computed = 0
+
+    def compute(self, block: Block, inputs: GatedInputs) -> Mapping[str, Any]:
+        type(self)._computed += 1
+        while type(self)._computed > inputs.free and not Path(inputs.gate).exists():
+            time.sleep(0.05)
+        return super().compute(block, inputs)
+
+
+class PoisonedInputs(SpectralIndexInputs):
+    x: float
+    y: float
+    """A place in the result's reference system"""
+
+
+class Poisoned(SpectralIndex):
+    """Poisoned
+
+    A spectral index that fails in the tile of a place."""
+
+    id = "poisoned"
+    worth_a_task = 4 * EARLY
+    Inputs = PoisonedInputs
+
+    def compute(self, block: Block, inputs: PoisonedInputs) -> Mapping[str, Any]:
+        west, south, east, north = block.grid.bounds
+        if west <= inputs.x < east and south <= inputs.y < north:
+            raise ZeroDivisionError("poison")
+        return super().compute(block, inputs)
