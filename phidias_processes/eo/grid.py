@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 
 from phidias_gateway.errors import InputError
 
-MAX_PIXELS = 2_000_000_000
+MAX_PIXELS = 100_000_000_000
 METRES_PER_DEGREE = 111_320.0
 _EPSILON = 1e-6  # of a pixel: rounding of coordinates
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from phidias_gateway.job import Status, Step
-from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.job_folder import JobFolder, Turn
 from tests.gateway.jobs_of import PACK, ended, processes_of, running, runs, settings, submit, until
 
 pytestmark = pytest.mark.usefixtures("trouble_pack")
@@ -128,7 +128,7 @@ def test_a_killed_worker_is_no_success(tmp_path: Path) -> None:
         async with running(settings(tmp_path)) as jobs:
             job = await submit(jobs, way="children", seconds=1000)
             await until(lambda: len(processes_of(job.id)) == 5)
-            claim = JobFolder(tmp_path / "jobs" / job.id).claim(1)
+            claim = JobFolder(tmp_path / "jobs" / job.id).claim(Turn(1))
             assert claim is not None
             assert claim.pid is not None
             os.kill(claim.pid, signal.SIGKILL)
@@ -193,7 +193,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from phidias_gateway.schedulers.local import LocalScheduler
-from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.job_folder import JobFolder, Turn
 from phidias_gateway.store import Store
 from tests.gateway.jobs_of import running, settings, submit
 

@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> JobFolder:
         "inputs": {"string": "hi"},
         "site": {},
         "resources": {"minutes": 1},
+        "parts": 1,
     }
     made.create(request, {})
     return made
@@ -61,13 +62,13 @@ def test_the_outcome_is_written_once(folder: JobFolder) -> None:
 
 
 def test_a_fenced_attempt_does_not_run_and_the_next_one_does(folder: JobFolder) -> None:
-    assert folder.forbid(1)
-    assert folder.forbid(1)
+    assert folder.forbid(1, 1)
+    assert folder.forbid(1, 1)
     assert work(folder, 1).returncode == NOT_OURS
     assert not (folder.path / "results").exists()
     assert work(folder, 2).returncode == 0
     assert folder.results(2).is_dir()
-    assert not folder.forbid(2)
+    assert not folder.forbid(2, 1)
 
 
 def test_of_two_workers_for_one_attempt_one_runs(folder: JobFolder) -> None:
