@@ -79,7 +79,7 @@ class JobFolder:
         """Make the folder with its request and plan, durably. Raises OSError; then nothing is left."""
         self.path.mkdir(parents=True)
         try:
-            for name in ("logs", "tiles", "parts"):
+            for name in ("logs", *(["parts"] if request["parts"] > 1 else [])):
                 (self.path / name).mkdir()
             write_durably(self.path / "request.json", to_json(request))
             write_durably(self.path / "plan.json", to_json(plan))
