@@ -62,6 +62,7 @@ def _run(folder: JobFolder, turn: Turn, request: Mapping[str, Any]) -> dict[str,
     results, scratch = folder.results(turn.attempt), folder.scratch(turn)
     for path in (results, scratch) if turn.part is None else (scratch,):
         path.mkdir()
+    folder.tiles.mkdir(exist_ok=True)
     os.chdir(scratch)
     os.environ["TMPDIR"] = str(scratch)
     workspace = Workspace(
