@@ -80,11 +80,12 @@ class SlurmCluster:
         return f"not installed: {', '.join(absent)}" if absent else None
 
     @classmethod
-    def start(cls, folder: Path, *, min_job_age: int = 300, node_timeout: int = 30) -> SlurmCluster:
-        """Start the cluster and wait until both nodes are idle."""
+    def start(cls, folder: Path, *, min_job_age: int = 300, node_timeout: int = 30, cpus: int = 2) -> SlurmCluster:
+        """Start the cluster and wait until both nodes, of so many CPUs each, are idle."""
         ports = _free_ports(1 + len(NODES))
         nodes = "\n".join(
-            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=5000"
+            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} "
+            "RealMemory=5000"
             for name, port in zip(NODES, ports[1:], strict=True)
         )
         (folder / "state").mkdir(parents=True)
