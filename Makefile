@@ -18,6 +18,7 @@ test: setup  ## Run every test: unit, contract, headless QGIS, Orfeo ToolBox, a 
 	@tools/test.sh
 
 bench: setup  ## Measure
+	@tools/setup.sh bench
 	@$(PYTHON) tools/bench.py
 
 package: setup  ## Build the plugin's zip

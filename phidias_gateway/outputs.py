@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
@@ -49,3 +52,15 @@ class StacItem(FileOutput):
 
     media_type = "application/geo+json"
     binary = False
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits. A file that is as it was is not read again. Raises OSError."""
+    found = path.stat()
+    return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(10_000)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

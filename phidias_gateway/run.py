@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
@@ -15,7 +14,7 @@ from typing import Any
 from phidias_gateway import causes
 from phidias_gateway.errors import DiskFull, PhidiasError
 from phidias_gateway.job_folder import JobFolder, Turn, sync_folder, to_json
-from phidias_gateway.outputs import FileOutput
+from phidias_gateway.outputs import FileOutput, sha256
 from phidias_gateway.parts import duration_of_all, failure_of_parts, finished_tasks, task_number
 from phidias_gateway.process import ProcessOutputs, Resources, Workspace
 from phidias_gateway.references import Site
@@ -122,11 +121,11 @@ def _collect(outputs: ProcessOutputs, results: Path) -> dict[str, Any]:
 def _file(output: FileOutput, results: Path) -> dict[str, Any]:
     if Path(output.file).name != output.file:
         raise ValueError(f"the output file {output.file!r} is not a plain file name")
-    with open(results / output.file, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    path = results / output.file
+    with open(path, "rb") as file:
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
-    return {"file": output.file, "media_type": output.media_type, "size": size, "sha256": digest}
+    return {"file": output.file, "media_type": output.media_type, "size": size, "sha256": sha256(path)}
 
 
 def _problem(error: Exception) -> dict[str, Any]:

@@ -24,7 +24,7 @@ with dask.config.set(scheduler="threads", num_workers=2):
     scenes = stackstac.stack(
         items, assets=["red", "nir", "scl"], epsg=32618, resolution=10, snap_bounds=False,
         bounds=(west, north - 10 * size, west + 10 * size, north), chunksize=chunk, resampling=Resampling.nearest,
-        dtype="float32", fill_value=np.float32("nan"), rescale=False,
+        dtype="float32", fill_value=np.float32("nan"), rescale=False, xy_coords="center",
     )  # fmt: skip
     red, nir, scl = (scenes.sel(band=name) for name in ("red", "nir", "scl"))
     clear = ~scl.isin(UNCLEAR) & scl.notnull()

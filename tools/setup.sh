@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up everything on Debian 12, and does nothing where nothing is missing:
-# the Debian packages, .venv (gateway, processes, client) and .venv-qgis (QGIS's own Python).
+# the Debian packages, .venv (gateway, processes, client) and .venv-qgis (QGIS's own Python);
+# with the argument `bench` also .venv-bench (what is measured beside us).
 # The two environments stay apart: Debian's numpy, which QGIS needs, and PyPI's do not mix.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -49,3 +50,6 @@ here=$(pwd)
 stamp=$(cat pyproject.toml tools/setup.sh tools/requirements-qgis.txt | sha256sum | cut -d' ' -f1)-$here
 environment .venv "$stamp" "" -e '.[search,gateway,processes,dev]'
 environment .venv-qgis "$stamp" --system-site-packages -r tools/requirements-qgis.txt
+if [ "${1:-}" = bench ]; then
+  environment .venv-bench "$(sha256sum < tools/requirements-bench.txt | cut -d' ' -f1)-$here" "" -r tools/requirements-bench.txt
+fi

@@ -18,6 +18,7 @@ import numpy as np
 from shapely.geometry import shape
 
 from phidias_gateway.errors import DiskFull, PhidiasError, ProcessFailed, TileFailed
+from phidias_gateway.outputs import sha256
 from phidias_gateway.process import Report, Workspace
 from phidias_processes.eo.cog import LayerDraft, assemble
 from phidias_processes.eo.effort import share
@@ -55,18 +56,15 @@ def run_tiles(
         draft_tiles(process, inputs, plan, layers, plan.tiles, workspace)
     tasks = workspace.finished or (workspace.task,)
     workspace.report(90, "writing the result")
-    images = []
-    for layer in layers:
-        path = workspace.results / f"{layer.name}.tif"
-        statistics = assemble(layer, plan.grid, [draft_path(workspace, layer, task) for task in tasks], path)
-        if statistics is None:
-            log.info("%s has no valid pixel and is left out", layer.name)
-        else:
-            images.append(ResultImage(layer, path, statistics))
-    if not images:
-        raise nothing_left()
-    workspace.report(96, "describing the result")
-    quicklook = write_quicklook(images[0].path, workspace.results / "quicklook.png")
+    with ThreadPoolExecutor(workspace.resources.cpus) as pool:
+        made = pool.map(lambda layer: _image(layer, plan.grid, tasks, workspace), layers)
+        images = list(filter(None, made))
+        if not images:
+            raise nothing_left()
+        workspace.report(96, "describing the result")
+        digests = pool.map(sha256, [image.path for image in images])
+        quicklook = write_quicklook(images[0].path, workspace.results / "quicklook.png")
+        list(digests)
     item = write_item(
         Result(process, inputs, workspace.job_id, plan.grid, plan.scenes, tuple(images), process.expression(inputs)),
         workspace.results / "item.json",
@@ -81,6 +79,16 @@ def run_share(process: TileProcess[Any, Any], inputs: SceneInputs, workspace: Wo
     tiles = share(plan.tiles, part, parts)
     log.info("%d of %d tiles", len(tiles), len(plan.tiles))
     draft_tiles(process, inputs, plan, process.layers(inputs, plan.scenes), tiles, workspace)
+
+
+def _image(layer: Layer, grid: Grid, tasks: Sequence[int], workspace: Workspace) -> ResultImage | None:
+    """The image of what the tasks have made; None if no pixel is valid."""
+    path = workspace.results / f"{layer.name}.tif"
+    statistics = assemble(layer, grid, [draft_path(workspace, layer, task) for task in tasks], path)
+    if statistics is None:
+        log.info("%s has no valid pixel and is left out", layer.name)
+        return None
+    return ResultImage(layer, path, statistics)
 
 
 def draft_path(workspace: Workspace, layer: Layer, task: int) -> Path:

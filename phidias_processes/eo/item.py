@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import pystac
 import rasterio
 
-from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector
+from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector, sha256
 from phidias_gateway.process import Process
 from phidias_processes.eo.grid import Grid, to_wgs84
 from phidias_processes.eo.guarded_http import without_query
@@ -147,9 +146,8 @@ def _image_asset(image: ResultImage, grid: Grid) -> pystac.Asset:
 
 
 def _asset(path: Path, kind: type[FileOutput], roles: list[str], title: str) -> pystac.Asset:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    fields = {"file:size": path.stat().st_size, "file:checksum": "1220" + digest}  # 0x12 0x20: sha-256, 32 bytes
+    # 0x12 0x20: SHA-256, 32 bytes
+    fields = {"file:size": path.stat().st_size, "file:checksum": "1220" + sha256(path)}
     return pystac.Asset(f"./{path.name}", title, None, kind.media_type, roles, fields)
 
 

@@ -73,9 +73,16 @@ def test_tiles_cover_the_area_once():
     assert [(tile.column, tile.row) for tile in tiles(ours, 256, corner)] == [(0, 0)]
 
 
+def test_tiles_begin_where_they_are_told():
+    whole = Grid("EPSG:32631", 0, 0, 10, 10, 2500, 1000)
+    found = list(tiles(whole, 1024, box(*whole.bounds), (300, 0)))
+    assert [(tile.column, tile.width) for tile in found] == [(0, 300), (300, 1024), (1324, 1024), (2348, 152)]
+    assert {(tile.row, tile.height) for tile in found} == {(0, 1000)}
+
+
 def test_many_dates_make_small_tiles():
-    whole = Grid("EPSG:32631", 0, 0, 10, 10, 10980, 10980)
     resources = Resources(cpus=2, memory_gb=4)
-    assert tile_size(whole, 2, 0, resources) == 2048
-    assert tile_size(whole, 2 * 12, 0, resources) < 2048
-    assert tile_size(whole, 2 * 200, 0, resources) == 256
+    assert tile_size(3, 0, resources) == 1024
+    assert tile_size(3 * 12, 0, resources) == 1024
+    assert tile_size(3 * 200, 0, resources) == 256
+    assert tile_size(3, 8, resources) == 2048, "the halo of a large tile is a small part of it"
