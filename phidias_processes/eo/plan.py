@@ -96,9 +96,15 @@ def plan_scenes(
     polygon = shape(area.geometry())
     grid = output_grid(native, [shape(scene.geometry) for scene in found], polygon, crs, resolution)
     size = tile_size(len(found) * (len(bands) + 1), halo, resources)
-    corner = (native.x - grid.x, grid.y - native.y) if grid.crs == native.crs else (0.0, 0.0)
-    first = (round(corner[0] / grid.dx) % FILE_BLOCK, round(corner[1] / grid.dy) % FILE_BLOCK)
+    first = _first_block(native, grid)
     return Plan(tuple(found), tuple(bands), grid, tuple(tiles(grid, size, project(polygon, grid.crs), first)))
+
+
+def _first_block(native: Grid, grid: Grid) -> tuple[int, int]:
+    """Column and row of the grid at which blocks of the scenes' files begin; 0 where pixels are resampled anyway."""
+    if grid.crs != native.crs or not (grid.dx / native.dx).is_integer():
+        return 0, 0
+    return round((native.x - grid.x) / grid.dx) % FILE_BLOCK, round((grid.y - native.y) / grid.dy) % FILE_BLOCK
 
 
 def tile_size(values_per_pixel: int, halo: int, resources: Resources) -> int:

@@ -20,12 +20,14 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 from rasterio.windows import Window
 
+from phidias_processes.eo.encoding import beside
 from phidias_processes.eo.grid import Grid, Tile
 
-CHUNK = 256
+CHUNK = 512
 """Side in pixels of what is resampled at once; divides every size of tiles"""
 _TOLERANCE = 1e-3  # of a pixel: coordinates in files are rounded
 _PRECISION = 1e-3  # of a pixel: of GDAL's transformation between reference systems
+_LEAST = 0.25  # the weight of the nearest pixel, at least
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ def read_onto(
     if place is not None:
         return _window(dataset, index, nodata, place)
     factor = _shrinking(dataset, whole)
-    enlarged = round(1 / factor) if categorical else 0
-    if enlarged > 1 and (place := _place(dataset, whole, part, enlarged)) is not None:
-        return _repeated(dataset, index, nodata, place, enlarged)
+    times = round(1 / factor)
+    if times > 1 and (place := _place(dataset, whole, part, times)) is not None:
+        enlarge = _repeated if categorical else _interpolated
+        return enlarge(dataset, index, nodata, place, times)
     decimations = [decimation for decimation in dataset.overviews(index) if decimation <= factor * 1.001]
     # NONE: GDAL is not to choose an overview by itself.
     image = open_at(f"{len(decimations) - 1} only" if decimations else "NONE")
@@ -137,13 +140,48 @@ def _repeated(dataset: DatasetReader, index: int, nodata: float | None, place: T
     left, top = place.column // times, place.row // times
     right, bottom = -(-(place.column + place.width) // times), -(-(place.row + place.height) // times)
     small = _window(dataset, index, nodata, Tile(left, top, right - left, bottom - top))
-    row, column = place.row - top * times, place.column - left * times
+    here = np.s_[place.row - top * times :, place.column - left * times :]
 
     def repeat(array: np.ndarray) -> np.ndarray:
-        whole = array.repeat(times, axis=1).repeat(times, axis=0)
-        return whole[row : row + place.height, column : column + place.width]
+        return array.repeat(times, axis=1).repeat(times, axis=0)[here][: place.height, : place.width]
 
     return Pixels(repeat(small.stored), nodata, None if small.known is None else repeat(small.known))
+
+
+def _interpolated(dataset: DatasetReader, index: int, nodata: float | None, place: Tile, times: int) -> Pixels:
+    """Bilinear between the centres of those pixels of the image that have data, and none where the nearest has none: as
+    GDAL, without its work. `place` is in the grid's pixels, `times` x `times` of which make one of the image."""
+    left, top = place.column // times - 1, place.row // times - 1
+    right, bottom = -(-(place.column + place.width) // times) + 1, -(-(place.row + place.height) // times) + 1
+    small = _window(dataset, index, nodata, Tile(left, top, right - left, bottom - top))
+    here = np.s_[place.row - (top + 1) * times :, place.column - (left + 1) * times :]
+
+    def stretch(array: np.ndarray) -> np.ndarray:
+        whole = _between(_between(array.astype("float32"), times).T, times).T
+        return whole[here][: place.height, : place.width]
+
+    missing, known = small.missing(), None
+    values = stretch(np.where(missing, 0, small.stored))
+    if missing.any():
+        near = (~missing[1:-1, 1:-1]).repeat(times, axis=1).repeat(times, axis=0)
+        known = near[here][: place.height, : place.width]
+        values /= np.maximum(stretch(~missing), np.float32(_LEAST))
+    if small.stored.dtype.kind in "iu":
+        values = np.floor(values + np.float32(0.5))
+        if nodata is not None:
+            np.copyto(values, beside(nodata, small.stored.dtype), where=values == nodata)
+    return Pixels(values.astype(small.stored.dtype), nodata, known)
+
+
+def _between(values: np.ndarray, times: int) -> np.ndarray:
+    """`times` as many rows between the centres of rows, the first and the last of which are but neighbours."""
+    result = np.empty(((len(values) - 2) * times, values.shape[1]), values.dtype)
+    for phase in range(times):
+        share = (phase + 0.5) / times + 0.5  # of a row, from the centre of the one before
+        first, weight = int(share), np.float32(share % 1)
+        one, other = (values[start : len(values) - 2 + start] for start in (first, first + 1 if weight else first))
+        result[phase::times] = one * (1 - weight) + other * weight
+    return result
 
 
 def _warped(
