@@ -63,8 +63,12 @@ class AreaOfInterest(BaseModel):
         if box.crs != CRS84:
             raise ValueError(f"the bounding box is in {box.crs}; give longitudes and latitudes in {CRS84}")
         west, south, east, north = box.bbox if len(box.bbox) == 4 else [box.bbox[i] for i in (0, 1, 3, 4)]
-        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-        return {"type": "Polygon", "coordinates": [ring]}
+        if west > east:  # over the antimeridian, as RFC 7946 (5.2) has it
+            return {
+                "type": "MultiPolygon",
+                "coordinates": [_box(west, south, 180, north), _box(-180, south, east, north)],
+            }
+        return {"type": "Polygon", "coordinates": _box(west, south, east, north)}
 
     @model_validator(mode="after")
     def _is_valid(self) -> AreaOfInterest:
@@ -104,6 +108,10 @@ class AreaOfInterest(BaseModel):
                 "coordinates": {"type": "array", "items": {"type": "array", "items": {}}},
             },
         }
+
+
+def _box(west: float, south: float, east: float, north: float) -> list[Any]:
+    return [[[west, south], [east, south], [east, north], [west, north], [west, south]]]
 
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?")

@@ -37,7 +37,7 @@ def main() -> None:
         for column in range(0, grid.width, SIZE)
     ]
     began = time.monotonic()
-    draft = LayerDraft(layer, grid, scratch / "floor.draft.tif")
+    draft = LayerDraft(layer, grid, scratch / "floor.0.tif", tiles, len(tiles))
     idle = [[rasterio.open(path) for path in inputs] for _ in range(2)]
 
     def work(tile: Tile) -> None:

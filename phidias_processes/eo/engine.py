@@ -153,8 +153,7 @@ def draft_tiles(
 def _failure(failed: Mapping[Tile, Exception], grid: Grid) -> PhidiasError:
     """One error for tiles that could not be made: it says where the first is, and what was wrong with it."""
     tile, error = next(iter(failed.items()))
-    outline = to_wgs84(grid.crop(tile.column, tile.row, tile.width, tile.height))["coordinates"][0]
-    (west, south), (east, north) = (tuple(f(side) for side in zip(*outline, strict=True)) for f in (min, max))
+    _, (west, south, east, north) = to_wgs84(grid.crop(tile.column, tile.row, tile.width, tile.height))
     which = (
         f"The tile at column {tile.column}, row {tile.row} ({west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N)"
     )
@@ -221,7 +220,8 @@ def log_plan(plan: Plan) -> None:
         log.info("the catalogue gives no scale for %s: its numbers are taken as stored", ", ".join(sorted(unscaled)))
     grid = plan.grid
     log.info("grid: %d x %d pixels of %g x %g, %s", grid.width, grid.height, grid.dx, grid.dy, grid.crs[:60])
-    log.info("%d tiles of up to %d x %d pixels", len(plan.tiles), plan.tiles[0].width, plan.tiles[0].height)
+    width, height = (max(getattr(tile, side) for tile in plan.tiles) for side in ("width", "height"))
+    log.info("%d tiles of up to %d x %d pixels", len(plan.tiles), width, height)
 
 
 def nothing_left() -> ProcessFailed:

@@ -143,8 +143,11 @@ def project(geometry: BaseGeometry, crs: str) -> BaseGeometry:
 
     Raises InputError if the reference system does not reach there.
     """
-    west, south, east, north = geometry.bounds
-    divided = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 100)
+    bounds = shapely.bounds(
+        shapely.get_parts(geometry)
+    )  # of each: those of both sides of the antimeridian are far apart
+    longest = (bounds[:, 2:] - bounds[:, :2]).max(initial=1e-9)
+    divided = shapely.segmentize(geometry, longest / 100)
     try:
         to_crs = Transformer.from_crs("EPSG:4326", _parse(crs), always_xy=True)
         projected = shapely.transform(
@@ -161,12 +164,30 @@ def project(geometry: BaseGeometry, crs: str) -> BaseGeometry:
     return shapely.make_valid(projected)
 
 
-def to_wgs84(grid: Grid) -> dict[str, Any]:
-    """The outline of a grid as a GeoJSON polygon."""
+def to_wgs84(grid: Grid) -> tuple[dict[str, Any], list[float]]:
+    """The outline of a grid as a GeoJSON geometry, cut at the antimeridian, and its box: west, south, east, north, west
+    being larger than east if the antimeridian is between."""
     from_crs = Transformer.from_crs(_parse(grid.crs), "EPSG:4326", always_xy=True)
     outline = shapely.segmentize(box(*grid.bounds), max(grid.width * grid.dx, grid.height * grid.dy) / 4)
     lonlat = shapely.transform(outline, lambda points: np.column_stack(from_crs.transform(points[:, 0], points[:, 1])))
-    return mapping(shape(mapping(shapely.set_precision(lonlat, 1e-7))))
+    whole = shapely.set_precision(unbroken(lonlat), 1e-7)
+    west, south, east, north = whole.bounds
+    if east <= 180:
+        return mapping(shape(mapping(whole))), [west, south, east, north]
+    sides = [shapely.intersection(whole, box(first, -90, first + 360, 90)) for first in (-180, 180)]
+    sides[1] = shapely.transform(sides[1], lambda points: points - (360, 0))
+    return mapping(shapely.multipolygons(sides)), [west, south, east - 360, north]
+
+
+def unbroken(geometry: BaseGeometry) -> BaseGeometry:
+    """A geometry in WGS 84 over the antimeridian with longitudes that go on beyond 180; any other as it is."""
+    west, _, east, _ = geometry.bounds
+    if east - west > 180:
+        moved = shapely.transform(geometry, lambda points: points + np.where(points[:, :1] < 0, (360, 0), (0, 0)))
+        west, _, east, _ = moved.bounds
+        if 0 < east - west < 180:
+            return moved
+    return geometry
 
 
 def tiles(grid: Grid, size: int, area: BaseGeometry, first: tuple[int, int] = (0, 0)) -> Iterator[Tile]:

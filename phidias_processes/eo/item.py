@@ -58,8 +58,7 @@ class Result:
 
 def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
     """The Item as a file. Its assets lie beside it; addresses are without query, so without secrets."""
-    outline = to_wgs84(result.grid)
-    longitudes, latitudes = zip(*outline["coordinates"][0], strict=True)
+    outline, bounds = to_wgs84(result.grid)
     now = datetime.now(UTC)
     times = [datetime.fromisoformat(instant) for scene in result.scenes for instant in (scene.start, scene.end)] or [
         now
@@ -67,7 +66,7 @@ def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
     item = pystac.Item(
         id=result.job_id,
         geometry=outline,
-        bbox=[min(longitudes), min(latitudes), max(longitudes), max(latitudes)],
+        bbox=bounds,
         datetime=times[0] if min(times) == max(times) else None,
         start_datetime=min(times),
         end_datetime=max(times),

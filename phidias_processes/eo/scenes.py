@@ -19,6 +19,7 @@ from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.references import Site
 from phidias_processes.eo.bands import Band, band_names, find_band
+from phidias_processes.eo.grid import unbroken
 from phidias_processes.eo.guarded_http import without_query
 from phidias_processes.eo.stac import Catalogue, FoundItem, Search, join, open_catalogue
 
@@ -50,7 +51,7 @@ class Scene:
     @cached_property
     def day(self) -> str:
         """The solar day: scenes of one pass belong together, also where it crosses midnight UTC."""
-        longitude = shape(self.geometry).centroid.x
+        longitude = (unbroken(shape(self.geometry)).centroid.x + 180) % 360 - 180
         return (datetime.fromisoformat(self.start) + timedelta(hours=longitude / 15)).date().isoformat()
 
     def to_json(self) -> dict[str, Any]:

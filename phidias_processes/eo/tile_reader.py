@@ -47,8 +47,8 @@ class TileReader:
         """The tile with its halo, or None if no scene shows anything of it. Raises SourceUnreadable."""
         halo = self._halo
         part = Tile(tile.column - halo, tile.row - halo, tile.width + 2 * halo, tile.height + 2 * halo)
-        here = box(*self._plan.grid.crop(part.column, part.row, part.width, part.height).bounds)
-        touching = [self._plan.scenes[number] for number in np.flatnonzero(shapely.intersects(self._boxes, here))]
+        touched = shapely.intersects(self._boxes, _centres(self._plan.grid, part))
+        touching = [self._plan.scenes[number] for number in np.flatnonzero(touched)]
         if not touching:
             return None
         hidden = [self._begin_mask(scene, part) for scene in touching]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from phidias_gateway.process import ProcessOutputs, Resources, Workspace
+from phidias_gateway.process import Process, ProcessOutputs, Resources, Workspace
 from phidias_gateway.references import Archive, Site
 from phidias_gateway.registry import processes
 from tests.processes.servers import FileServer
@@ -102,21 +102,31 @@ def site(virginia: Virginia) -> Site:
 
 @pytest.fixture
 def run(site: Site, tmp_path: Path) -> Run:
-    """Plan and run a process by its id, with the plan taken through JSON as a job's is.
+    """Plan and run a process (or the one of this id), with the plan taken through JSON as a job's is.
 
-    `tile` divides the grid into tiles of that size instead of the planned one; `parts` are run one after the other, as
-    several tasks do it side by side.
+    `tile` divides the grid into tiles of that size instead of the planned one; `only` chooses tiles; `parts` are run one
+    after the other, as several tasks do it side by side.
     """
     count = 0
 
-    def run(process_id: str, *, tile: int | None = None, parts: int = 1, site: Site = site, **inputs: Any) -> Ran:
+    def run(
+        process: str | Process[Any, Any],
+        *,
+        tile: int | None = None,
+        only: Callable[[Sequence[int]], bool] | None = None,
+        parts: int = 1,
+        site: Site = site,
+        cpus: int = 2,
+        **inputs: Any,
+    ) -> Ran:
         nonlocal count
         count += 1
-        process = processes()[process_id]
+        process = processes()[process] if isinstance(process, str) else process
         checked = process.Inputs.model_validate(inputs)
         plan = json.loads(json.dumps(process.plan(checked, site), allow_nan=False))
         if tile:
             plan["tiles"] = divided(plan["grid"], tile)
+        plan["tiles"] = list(filter(only, plan["tiles"])) if only else plan.get("tiles")
         folders = [tmp_path / f"job-{count}" / name for name in ("results", "scratch", "tiles")]
         for folder in folders:
             folder.mkdir(parents=True)
@@ -126,7 +136,7 @@ def run(site: Site, tmp_path: Path) -> Run:
             *folders,
             plan,
             site,
-            Resources(cpus=2, memory_gb=2),
+            Resources(cpus=cpus, memory_gb=2),
             lambda *told: ran.reports.append(told),
         )
         tasks = tuple(range(parts)) if parts > 1 else ()
