@@ -23,7 +23,7 @@ from phidias_processes.eo.tile_process import (
 )
 
 if TYPE_CHECKING:
-    from phidias_processes.eo.scenes import Scene
+    from phidias_processes.eo.scene import Scene
 
 
 class ExtractInputs(ProcessInputs):

@@ -18,7 +18,7 @@ from phidias_gateway.references import Site
 if TYPE_CHECKING:
     import numpy as np
 
-    from phidias_processes.eo.scenes import Scene
+    from phidias_processes.eo.scene import Scene
 
 APPLICATION = "LargeScaleMeanShift"
 MAX_PIXELS = 60_000_000

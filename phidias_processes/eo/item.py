@@ -10,17 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pystac
 import rasterio
 
 from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector, sha256
 from phidias_gateway.process import Process
 from phidias_processes.eo.grid import Grid, to_wgs84
 from phidias_processes.eo.guarded_http import without_query
-from phidias_processes.eo.scenes import Scene
+from phidias_processes.eo.scene import Scene
 from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Layer
 
+STAC_VERSION = "1.1.0"
 EXTENSIONS = (
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
@@ -63,27 +63,32 @@ def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
     times = [datetime.fromisoformat(instant) for scene in result.scenes for instant in (scene.start, scene.end)] or [
         now
     ]
-    item = pystac.Item(
-        id=result.job_id,
-        geometry=outline,
-        bbox=bounds,
-        datetime=times[0] if min(times) == max(times) else None,
-        start_datetime=min(times),
-        end_datetime=max(times),
-        properties=_properties(result, now),
-        stac_extensions=[*EXTENSIONS, *([RASTER] if result.images else [])],
-    )
-    for image in result.images:
-        item.add_asset(image.layer.name, _image_asset(image, result.grid))
-    for vector in result.vectors:
-        item.add_asset(vector.stem, _asset(vector, Vector, ["data"], vector.stem.capitalize()))
+    assets = {image.layer.name: _image_asset(image, result.grid) for image in result.images}
+    assets |= {vector.stem: _asset(vector, Vector, ["data"], vector.stem.capitalize()) for vector in result.vectors}
     if quicklook is not None:
-        item.add_asset("quicklook", _asset(quicklook, Quicklook, ["thumbnail", "overview"], "Quicklook"))
-    for href in dict.fromkeys(_sources(result)):
-        item.add_link(pystac.Link("derived_from", href))
-    document = item.to_dict(include_self_link=False, transform_hrefs=False)
-    target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
+        assets["quicklook"] = _asset(quicklook, Quicklook, ["thumbnail", "overview"], "Quicklook")
+    item = {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": [*EXTENSIONS, *([RASTER] if result.images else [])],
+        "id": result.job_id,
+        "geometry": outline,
+        "bbox": bounds,
+        "properties": {
+            "datetime": _instant(times[0]) if min(times) == max(times) else None,
+            "start_datetime": _instant(min(times)),
+            "end_datetime": _instant(max(times)),
+            **_properties(result, now),
+        },
+        "links": [{"rel": "derived_from", "href": href} for href in dict.fromkeys(_sources(result))],
+        "assets": assets,
+    }
+    target.write_text(json.dumps(item, indent=1, allow_nan=False) + "\n", "utf-8")
     return target
+
+
+def _instant(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _properties(result: Result, now: datetime) -> dict[str, Any]:
@@ -93,12 +98,12 @@ def _properties(result: Result, now: datetime) -> dict[str, Any]:
     software = {"phidias": version("phidias"), "rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__}
     properties = {
         "title": title,
-        "created": now.isoformat().replace("+00:00", "Z"),
+        "created": _instant(now),
         "proj:code": result.grid.crs if result.grid.crs.startswith("EPSG:") else None,
         "processing:software": {**software, **dict(result.software)},
         "processing:lineage": f"{title}, PHIDIAS process {process.id} {process.version}, "
         f"from {len(result.scenes)} scenes" + (f": {result.expression}" if result.expression else ""),
-        "processing:datetime": now.isoformat().replace("+00:00", "Z"),
+        "processing:datetime": _instant(now),
         "phidias:process": process.id,
         "phidias:process_version": process.version,
         "phidias:job": result.job_id,
@@ -113,7 +118,7 @@ def _properties(result: Result, now: datetime) -> dict[str, Any]:
     return properties
 
 
-def _image_asset(image: ResultImage, grid: Grid) -> pystac.Asset:
+def _image_asset(image: ResultImage, grid: Grid) -> dict[str, Any]:
     bands = []
     for name, encoding, statistics in zip(image.layer.bands, image.layer.encodings, image.statistics, strict=True):
         nodata = encoding.nodata
@@ -135,19 +140,18 @@ def _image_asset(image: ResultImage, grid: Grid) -> pystac.Asset:
             }
         bands.append(band)
     asset = _asset(image.path, Cog, ["data"], image.layer.date or image.layer.name.replace("-", " ").capitalize())
-    asset.extra_fields |= {
+    return asset | {
         "bands": bands,
         "proj:shape": [grid.height, grid.width],
         "proj:transform": list(grid.affine)[:6],
         "proj:bbox": list(grid.bounds),
     }
-    return asset
 
 
-def _asset(path: Path, kind: type[FileOutput], roles: list[str], title: str) -> pystac.Asset:
+def _asset(path: Path, kind: type[FileOutput], roles: list[str], title: str) -> dict[str, Any]:
     # 0x12 0x20: SHA-256, 32 bytes
     fields = {"file:size": path.stat().st_size, "file:checksum": "1220" + sha256(path)}
-    return pystac.Asset(f"./{path.name}", title, None, kind.media_type, roles, fields)
+    return {"href": f"./{path.name}", "type": kind.media_type, "title": title, "roles": roles, **fields}
 
 
 def _sources(result: Result) -> Iterable[str]:

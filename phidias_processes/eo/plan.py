@@ -17,7 +17,7 @@ from phidias_gateway.process import Resources
 from phidias_gateway.references import Site
 from phidias_processes.eo.bands import Band
 from phidias_processes.eo.grid import Grid, Tile, native_grid, output_grid, project, tiles
-from phidias_processes.eo.scenes import Scene, find_scenes
+from phidias_processes.eo.scene import Scene
 from phidias_processes.eo.sources import Sources
 from phidias_processes.eo.tile_process import SceneInputs, TileProcess
 
@@ -89,6 +89,8 @@ def plan_scenes(
     halo: int = 0,
 ) -> Plan:
     """The plan to read `bands` of the scenes over an area. Raises InputError."""
+    from phidias_processes.eo.scenes import find_scenes  # whoever only reads a plan needs no catalogues
+
     found = find_scenes(scenes, area, bands, site)
     _check_places(found, site)
     finest = min(found[0].bands, key=lambda band: band.resolution or (band.transform or (0.0,))[0])

@@ -1,4 +1,4 @@
-"""Scenes: the items of a search that a process can work on, frozen into the plan of its job.
+"""Finding scenes: the items of a search that a process can work on.
 
 Reads STAC 1.0 (`eo:bands`, `raster:bands`) and 1.1 (`bands`), projection v1 and v2.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from shapely.geometry import shape
@@ -19,8 +18,8 @@ from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.references import Site
 from phidias_processes.eo.bands import Band, band_names, find_band
-from phidias_processes.eo.grid import unbroken
 from phidias_processes.eo.guarded_http import without_query
+from phidias_processes.eo.scene import Scene
 from phidias_processes.eo.stac import Catalogue, FoundItem, Search, join, open_catalogue
 
 INPUT = "scenes"
@@ -29,44 +28,6 @@ CLASSIFICATION = "scl"
 """The asset with Sentinel-2's scene classification"""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One item of a catalogue, with the bands that a process uses."""
-
-    id: str
-    collection: str
-    start: str
-    """When it was seen, or the begin of the time it may have been: ISO 8601, UTC"""
-    end: str
-    href: str
-    """Where the item itself lies, without query"""
-    geometry: Mapping[str, Any]
-    """Footprint, GeoJSON in WGS 84"""
-    cloud_cover: float | None
-    bands: tuple[Band, ...]
-    classification: Band | None = None
-
-    @cached_property
-    def day(self) -> str:
-        """The solar day: scenes of one pass belong together, also where it crosses midnight UTC."""
-        longitude = (unbroken(shape(self.geometry)).centroid.x + 180) % 360 - 180
-        return (datetime.fromisoformat(self.start) + timedelta(hours=longitude / 15)).date().isoformat()
-
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON object; NaN, which JSON has not, is written as a word."""
-        document = asdict(self)
-        for band in [*document["bands"], *([document["classification"]] if self.classification else [])]:
-            band["nodata"] = None if band["nodata"] is None else repr(band["nodata"])
-        return document
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Scene:
-        """The scene that `to_json` wrote."""
-        bands = tuple(_band_from_json(band) for band in document["bands"])
-        classification = document["classification"] and _band_from_json(document["classification"])
-        return cls(**{**document, "bands": bands, "classification": classification})
 
 
 def find_scenes(scenes: Scenes, area: AreaOfInterest, bands: Sequence[str], site: Site) -> list[Scene]:
@@ -189,13 +150,6 @@ def _is_image(asset: Mapping[str, Any]) -> bool:
 def _is_categorical(key: str, asset: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     named = {"scl", "qa_pixel", "fmask", "cloud", "data-mask", "snow-ice", "water-mask"} & _roles(key, asset)
     return bool(named) or "classification:classes" in told
-
-
-def _band_from_json(document: Mapping[str, Any]) -> Band:
-    nodata = None if document["nodata"] is None else float(document["nodata"])
-    return Band(
-        **{**document, "nodata": nodata, "transform": tuple(document["transform"]), "shape": tuple(document["shape"])}
-    )
 
 
 def _cloud_cover(item: FoundItem) -> float | None:

@@ -19,7 +19,7 @@ from phidias_gateway.references import Site
 
 if TYPE_CHECKING:
     from phidias_processes.eo.grid import Grid
-    from phidias_processes.eo.scenes import Scene
+    from phidias_processes.eo.scene import Scene
 
 
 MaskClouds = Annotated[

@@ -16,7 +16,7 @@ from phidias_processes.eo.bands import Band
 from phidias_processes.eo.grid import Grid, Tile, native_grid, prepared_copy, project
 from phidias_processes.eo.plan import Plan
 from phidias_processes.eo.reading import Pixels, read_onto
-from phidias_processes.eo.scenes import Scene
+from phidias_processes.eo.scene import Scene
 from phidias_processes.eo.sources import Sources
 from phidias_processes.eo.tile_process import Block
 

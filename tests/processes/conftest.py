@@ -104,8 +104,8 @@ def site(virginia: Virginia) -> Site:
 def run(site: Site, tmp_path: Path) -> Run:
     """Plan and run a process (or the one of this id), with the plan taken through JSON as a job's is.
 
-    `tile` divides the grid into tiles of that size instead of the planned one; `only` chooses tiles; `parts` are run one
-    after the other, as several tasks do it side by side.
+    `tile` divides the grid into tiles of that size instead of the planned one; `only` chooses tiles; `parts` are run
+    one after the other, as several tasks do it side by side.
     """
     count = 0
 

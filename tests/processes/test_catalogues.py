@@ -13,7 +13,8 @@ from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.references import Archive, Site
 from phidias_processes.eo.guarded_http import GuardedReader, Unreadable
-from phidias_processes.eo.scenes import Scene, find_scenes, scene_of
+from phidias_processes.eo.scene import Scene
+from phidias_processes.eo.scenes import find_scenes, scene_of
 from phidias_processes.eo.stac import FoundItem
 from phidias_processes.spectral_index import SpectralIndex
 from tests.processes.conftest import FLANDERS, VIRGINIA
