@@ -12,11 +12,12 @@ from starlette.types import ASGIApp
 
 from phidias_gateway import __version__, problems
 from phidias_gateway.access import Access, Tokens
+from phidias_gateway.catalogue import Catalogue
 from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.middleware import Outermost
 from phidias_gateway.openapi import document
-from phidias_gateway.routes import execution, jobs, landing, preview, processes, results, uploads
+from phidias_gateway.routes import execution, jobs, landing, preview, processes, results, stac, uploads
 from phidias_gateway.routes.context import Gateway
 from phidias_gateway.schedulers import make_scheduler
 from phidias_gateway.settings import Settings
@@ -35,11 +36,14 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         store, tokens = Store(settings.store.database), Tokens(settings.store.tokens)
         watched = Jobs(settings, store, make_scheduler(settings))
         await watched.start()
+        catalogue = Catalogue(settings, store)
+        await catalogue.start()
         signer = Signer(settings.store.link_keys, lifetime=settings.access.link_seconds)
-        app.state.gateway = Gateway(settings, store, watched, Access(tokens), signer, stopping)
+        app.state.gateway = Gateway(settings, store, watched, catalogue, Access(tokens), signer, stopping)
         try:
             yield
         finally:
+            await catalogue.stop()
             await watched.stop()
             store.close()
             tokens.close()
@@ -48,7 +52,7 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         version=__version__, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     problems.install(app)
-    for module in (landing, processes, execution, jobs, preview, results, uploads):
+    for module in (landing, processes, execution, jobs, preview, results, uploads, stac):
         app.include_router(module.router)
     described = document(app)
 

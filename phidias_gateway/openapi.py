@@ -26,9 +26,10 @@ def document(app: FastAPI) -> dict[str, Any]:
         title="PHIDIAS gateway",
         version=app.version,
         openapi_version="3.0.3",
-        description="OGC API - Processes 1.0, and beside it: logs, uploads, signed result links, long polling.",
+        description="OGC API - Processes 1.0, and beside it: logs, uploads, signed result links, long polling, and a "
+        "STAC API 1.0 over your results.",
         license_info={"name": "GPL-3.0-or-later", "url": "https://www.gnu.org/licenses/gpl-3.0.html"},
-        tags=[{"name": name} for name in ("Capabilities", "Processes", "Jobs", "Files")],
+        tags=[{"name": name} for name in ("Capabilities", "Processes", "Jobs", "Files", "Results")],
         routes=app.routes,
     )
     schemas = made.setdefault("components", {}).setdefault("schemas", {})

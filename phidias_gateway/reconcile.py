@@ -19,6 +19,7 @@ from typing import Any
 
 from phidias_gateway import causes
 from phidias_gateway.endings import ending, failure
+from phidias_gateway.items import index_entry
 from phidias_gateway.job import Job, Status, Step, task_name
 from phidias_gateway.job_folder import Claim, JobFolder, Turn
 from phidias_gateway.parts import PartsSight, failure_of_parts, look_at_parts
@@ -178,7 +179,7 @@ class Reconciler:
             parts = await asyncio.to_thread(look_at_parts, folder, job.parts)
             values |= {"parts_done": parts.done, "parts_failed": parts.failed}
         await asyncio.to_thread(folder.tidy, kept)
-        return Change(job, values)
+        return Change(job, values, None if kept is None else await asyncio.to_thread(index_entry, folder, result))
 
     async def _missing(self, job: Job) -> Change | None:
         """The scheduler does not know the job (any more), and no worker shows a sign of life."""

@@ -53,6 +53,12 @@ class Results:
         """Where the job's tasks leave what is finished."""
         return self._folder(job).tiles
 
+    def files(self, job: Job) -> frozenset[str]:
+        """The names of the files among the outputs of a successful job that its request asked for."""
+        found = self.outcome(job).outputs.values()
+        listed = [output if isinstance(output, tuple) else (output,) for output in found]
+        return frozenset(entry.file for some in listed for entry in some if isinstance(entry, OutputFile))
+
     def path(self, job: Job, name: str) -> Path:
         """The path of an output file, by its name in `OutputFile.file`. Raises NoSuchResult for any other name."""
         if job.status is Status.SUCCESSFUL:

@@ -132,6 +132,17 @@ class AccessSettings(Section):
     """Lifetime of a signed result link"""
 
 
+class CatalogueSettings(Section):
+    """What the catalogue of results, `/stac`, says about all of them."""
+
+    licence: Annotated[str, Field(pattern=r"^[A-Za-z0-9.+-]{2,64}$")] = "other"
+    """An SPDX identifier; `other` where no one licence fits all results"""
+    provider: Annotated[str, Field(min_length=1, max_length=200)] = "PHIDIAS"
+    """Who runs the gateway"""
+    provider_url: str | None = None
+    """None: the gateway's own address"""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="PHIDIAS_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
@@ -146,6 +157,7 @@ class Settings(BaseSettings):
     archives: tuple[Archive, ...] = ()
     limits: LimitSettings = LimitSettings()
     access: AccessSettings = AccessSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
 
     @property
     def site(self) -> Site:

@@ -1,4 +1,4 @@
-"""The gateway's memory: jobs and who owns which upload, in one SQLite file on a local disk.
+"""The gateway's memory: jobs, where their results lie, and who owns which upload, in one SQLite file on a local disk.
 
 Every write is on the disk when its method returns (WAL, synchronous=FULL).
 """
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from phidias_gateway.errors import DiskFull, PhidiasError
+from phidias_gateway.item_index import SCHEMA as ITEM_SCHEMA
+from phidias_gateway.item_index import Entry, ItemIndex
 from phidias_gateway.job import Job, Page, Status, Step
 from phidias_gateway.process import Effort, Resources
 
@@ -73,6 +75,8 @@ class Change:
 
     job: Job
     values: Mapping[str, Any]
+    item: Entry | None = None
+    """Of a job that ended well: where its result lies"""
 
 
 class Store:
@@ -88,6 +92,7 @@ class Store:
         self._writing = threading.Lock()
         self._make_tables()
         path.chmod(0o600)
+        self.items = ItemIndex(self._rows, self._transaction)
 
     def _make_tables(self) -> None:
         connection = self._connection()
@@ -96,7 +101,7 @@ class Store:
             found = -1  # made before versions were counted
         if found not in (0, _SCHEMA_VERSION):
             raise StoreUnusable(self._path)
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + ITEM_SCHEMA)
         connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def close(self) -> None:
@@ -151,6 +156,8 @@ class Store:
                 )
                 if cursor.rowcount:
                     done.append(change.job.id)
+                    if change.item is not None:
+                        self.items.put(connection, change.job.id, change.item)
             return [job for job in map(self.get, done) if job is not None]
 
     def delete(self, job: Job) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from phidias_gateway.access import Access
+from phidias_gateway.catalogue import Catalogue
 from phidias_gateway.documents import JSON, Link
 from phidias_gateway.http_errors import BadRequest
 from phidias_gateway.job import Job
@@ -26,6 +27,7 @@ class Gateway:
     settings: Settings
     store: Store
     jobs: Jobs
+    catalogue: Catalogue
     access: Access
     signer: Signer
     stopping: asyncio.Event

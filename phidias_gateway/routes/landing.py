@@ -34,6 +34,7 @@ async def landing_page(request: Request, base: BaseUrl) -> JSONResponse:
             Link(href=f"{base}/conformance", rel="conformance", type=JSON, title="Conformance classes"),
             Link(href=f"{base}/processes", rel=REL + "processes", type=JSON, title="The processes"),
             Link(href=f"{base}/jobs", rel=REL + "job-list", type=JSON, title="Your jobs"),
+            Link(href=f"{base}/stac", rel="catalog", type=JSON, title="Your results, as a STAC API"),
         ],
     )
     return JSONResponse(page.json_value())

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from phidias_gateway.errors import ProcessFailed
-from phidias_gateway.inputs import AreaOfInterest
-from phidias_gateway.outputs import FileOutput, StacItem
+from phidias_gateway.inputs import AreaOfInterest, BoundingBox
+from phidias_gateway.outputs import Cog, FileOutput, StacItem
 from phidias_gateway.process import Effort, Process, ProcessInputs, ProcessOutputs, Resources, Workspace
 
 
@@ -161,3 +161,67 @@ class Tiles(Process[TilesInputs, TilesOutputs]):
         if inputs.fail:
             raise ProcessFailed("It was told to.")
         return TilesOutputs(count=inputs.done)
+
+
+class SceneInputs(ProcessInputs):
+    bbox: BoundingBox = BoundingBox(bbox=[3.0, 50.0, 3.1, 50.1])
+    """Where it lies, in WGS 84"""
+    start: str = "2018-05-06T10:00:00Z"
+    """First moment"""
+    end: str = "2018-05-06T10:00:00Z"
+    """Last moment"""
+    changes: dict[str, Any] | None = None
+    """Members of the Item that are to be otherwise"""
+
+
+class SceneOutputs(ProcessOutputs):
+    image: Cog
+    """Image"""
+    item: StacItem
+    """Description"""
+
+
+class Scene(Process[SceneInputs, SceneOutputs]):
+    """Scene
+
+    Makes a small image with its STAC Item."""
+
+    id = "lab-scene"
+    version = "0.1.0"
+    group = "Laboratory"
+    keywords = ("laboratory",)
+    references = ("doi:10.5555/12345678",)
+    Inputs = SceneInputs
+    Outputs = SceneOutputs
+
+    def run(self, inputs: SceneInputs, workspace: Workspace) -> SceneOutputs:
+        import numpy
+        import rasterio
+        from rasterio.transform import from_bounds
+
+        west, south, east, north = inputs.bbox.bbox[:4]
+        shape = {"width": 16, "height": 8, "count": 1, "dtype": "uint8", "crs": "EPSG:4326"}
+        place = from_bounds(west, south, east if east > west else east + 360, north, 16, 8)
+        with rasterio.open(workspace.results / "scene.tif", "w", driver="COG", transform=place, **shape) as image:
+            image.write(numpy.full((1, 8, 16), 7, "uint8"))
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        item = {
+            "type": "Feature",
+            "stac_version": "1.1.0",
+            "id": "anything",
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+            "bbox": [west, south, east, north],
+            "properties": {"datetime": None, "start_datetime": inputs.start, "end_datetime": inputs.end},
+            "assets": {
+                "image": {"href": "./scene.tif", "type": Cog.media_type, "roles": ["data"]},
+                "path": {"href": "/etc/hostname"},
+                "source": {"href": "https://example.org/scene.tif", "type": "image/tiff"},
+            },
+            "links": [
+                {"rel": "self", "href": "./item.json"},
+                {"rel": "derived_from", "href": "https://example.org/items/1"},
+            ],
+            **(inputs.changes or {}),
+        }
+        (workspace.results / "item.json").write_text(json.dumps(item))
+        return SceneOutputs(image=Cog(file="scene.tif"), item=StacItem(file="item.json"))
