@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from phidias_gateway.http_errors import BadParameter
 from phidias_gateway.job import Status
 
-_SECONDS = re.compile(r".*T\d{2}:\d{2}:\d{2}(?:\.(\d{1,6}))?(?:Z|[+-]\d{2}:\d{2})?")
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?P<seconds>:\d{2}(?:\.(?P<fraction>\d+))?)?(?:Z|[+-]\d{2}:\d{2})?)?", re.ASCII
+)
 
 
 def words(values: Sequence[str] | None) -> list[str]:
@@ -41,8 +43,8 @@ def kinds(values: Sequence[str] | None) -> None:
 def interval(value: str | None) -> tuple[datetime | None, datetime | None]:
     """Both ends of a `datetime` parameter (OGC API - Common): an instant, or an interval with '..' for an open side.
 
-    An end means all that it is precise to: a date its whole day, a time the whole of its last digit. A time without a
-    zone is in UTC. Raises BadParameter.
+    More is understood than RFC 3339 has: a date means its whole day, a time all that it is precise to, and one without
+    a zone is in UTC. Raises BadParameter.
     """
     if not value:
         return None, None
@@ -58,9 +60,12 @@ def _instant(text: str, *, last: bool) -> datetime | None:
     if text in ("", ".."):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        written = _INSTANT.fullmatch(text.upper())
+        if written is None:
+            raise ValueError
+        moment = datetime.fromisoformat(written[0])
         if last:
-            moment += _precision(text) - timedelta(microseconds=1)
+            moment += _precision(written) - timedelta(microseconds=1)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise BadParameter(
@@ -70,8 +75,7 @@ def _instant(text: str, *, last: bool) -> datetime | None:
         ) from None
 
 
-def _precision(text: str) -> timedelta:
-    time = _SECONDS.fullmatch(text)
-    if time is None:
-        return timedelta(minutes=1) if "T" in text else timedelta(days=1)
-    return timedelta(microseconds=10 ** (6 - len(time[1] or "")))
+def _precision(written: re.Match[str]) -> timedelta:
+    if written["seconds"]:
+        return timedelta(microseconds=10 ** max(0, 6 - len(written["fraction"] or "")))
+    return timedelta(minutes=1) if "T" in written[0] else timedelta(days=1)

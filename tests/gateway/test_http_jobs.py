@@ -50,6 +50,7 @@ def test_the_list_is_filtered(user: Running) -> None:
         ("type=wps", "type"),
         ("datetime=yesterday", "datetime"),
         ("datetime=2026-02-30", "datetime"),
+        ("datetime=2026-02-20T10:00:00,5Z", "datetime"),
         ("datetime=2026-02-02/2026-02-01", "datetime"),
         ("minDuration=-1", "minDuration"),
         ("maxDuration=x", "maxDuration"),

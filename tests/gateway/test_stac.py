@@ -98,6 +98,7 @@ def test_pystac_client_goes_through_the_pages(owner: Owner) -> None:
         ({"intersects": {"type": "Point", "coordinates": [11, 51]}}, ["corner"]),
         ({"intersects": {"type": "LineString", "coordinates": [[3.2, 50.2], [12, 51]]}}, ["corner", "europe"]),
         ({"datetime": "2018-05-06T10:00:00Z"}, ["corner", "fiji", "europe"]),
+        ({"datetime": "2018-05-06t10:00:00.000z"}, ["corner", "fiji", "europe"]),
         ({"datetime": "2018-06-15T00:00:00Z/.."}, ["later"]),
         ({"datetime": "../2018-05-06"}, ["corner", "fiji", "europe"]),
         ({"datetime": "2017-01-01/2017-12-31"}, []),
