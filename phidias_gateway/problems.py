@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 
 from phidias_gateway.errors import PhidiasError
 from phidias_gateway.http_errors import BadParameter, HttpError, NotFound
@@ -66,9 +67,26 @@ async def _http(request: Request, error: Exception) -> Problem:
         raise error
     if error.status_code == 404:
         return respond(NotFound("Nothing is at this address.", remedy="Start from the landing page, '/'.").problem())
-    title = "The method is not allowed here" if error.status_code == 405 else str(error.detail)
-    problem = {"type": "about:blank", "title": title, "status": error.status_code, "detail": f"{error.detail}."}
+    if error.status_code == 405:
+        allowed = ", ".join(_methods(request))
+        detail = f"{request.method[:20]!r} is not among the methods of this address: {allowed}."
+        problem = {"type": "about:blank", "title": "The method is not allowed here", "status": 405, "detail": detail}
+        return respond(problem, {"Allow": allowed})
+    problem = {
+        "type": "about:blank",
+        "title": str(error.detail),
+        "status": error.status_code,
+        "detail": f"{error.detail}.",
+    }
     return respond(problem, error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that are served at this address (RFC 9110, 10.2.1), where the router names those of its first route only."""
+    for path, operations in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].match(request.scope["path"]):
+            return [method.upper() for method in sorted(operations)]
+    return []
 
 
 async def _gone(request: Request, error: Exception) -> Problem:

@@ -18,7 +18,7 @@ from phidias_gateway.routes.bodies import json_body
 from phidias_gateway.routes.context import BaseUrl, TheGateway, User
 from phidias_gateway.routes.jobs import status_response
 from phidias_gateway.routes.processes import find
-from phidias_gateway.routes.results import outcome_response
+from phidias_gateway.routes.results import OUTCOME, outcome_response
 
 router = APIRouter(tags=["Processes"])
 
@@ -103,7 +103,7 @@ async def estimate(process_id: str, request: Request, user: User, base: BaseUrl,
     "/processes/{process_id}/execution",
     openapi_extra=_BODY,
     responses={
-        200: {"description": "The results of a process that was waited for", "content": {"application/json": {}}},
+        200: {"description": "The results of a process that was waited for", "content": OUTCOME},
         201: {"model": StatusInfo, "description": "The job, which goes on by itself: Location is where to follow it"},
         204: {"description": "Results wanted raw and by reference: they are in the Link headers"},
         404: {"description": "There is no such process"},

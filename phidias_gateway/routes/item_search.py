@@ -20,6 +20,7 @@ _NAMES = 1000
 _GEOMETRIES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 
 Name = Annotated[str, Field(max_length=200)]
+_NULLABLE: dict[str, Any] = {"nullable": True}
 
 
 class Search(BaseModel):
@@ -31,15 +32,15 @@ class Search(BaseModel):
     """Ids of processes"""
     ids: Annotated[list[Name], Field(max_length=_NAMES)] = []
     """Ids of jobs"""
-    bbox: Annotated[list[float], Field(min_length=4, max_length=6)] | None = None
+    bbox: Annotated[list[float] | None, Field(min_length=4, max_length=6, json_schema_extra=_NULLABLE)] = None
     """West, south, east, north in WGS 84; with heights, six numbers"""
-    intersects: dict[str, Any] | None = None
+    intersects: Annotated[dict[str, Any] | None, Field(json_schema_extra=_NULLABLE)] = None
     """A GeoJSON geometry"""
-    datetime: Annotated[str, Field(max_length=80)] | None = None
+    datetime: Annotated[str | None, Field(max_length=80, json_schema_extra=_NULLABLE)] = None
     """Instant or interval (RFC 3339), '..' for an open side"""
     limit: Annotated[int, Field(ge=1)] = DEFAULT_LIMIT
     """Items on a page"""
-    cursor: Annotated[str, Field(max_length=200)] | None = None
+    cursor: Annotated[str | None, Field(max_length=200, json_schema_extra=_NULLABLE)] = None
     """Taken from the link to the next page"""
 
     @classmethod

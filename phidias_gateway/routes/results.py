@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
@@ -17,14 +17,18 @@ from phidias_gateway.routes.outcomes import document, files_of, raw
 from phidias_gateway.routes.signed import Expires, Signature, allowed
 
 router = APIRouter(tags=["Jobs"])
+OUTCOME: dict[str, Any] = {"application/json": {}, "multipart/related": {}, "*/*": {}}
+"""The media types of a job's results"""
+FILE: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get(
     "/jobs/{job_id}/results",
     responses={
         200: {
-            "description": "The outputs by name: a value, or a signed link to a file. Wanted raw: the output itself",
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "description": "The outputs by name: a value, or a signed link to a file. Wanted raw: the output itself, "
+            "of its own media type, or several as parts",
+            "content": OUTCOME,
         },
         204: {"description": "Wanted raw and by reference: the links are in the Link headers"},
         404: {"description": "There is no such job, or no result yet"},
@@ -55,10 +59,10 @@ async def outcome_response(job: Job, base: str, here: Gateway, *, default: str) 
     tags=["Files"],
     openapi_extra={"security": [{"bearer": []}, {"basic": []}, {}]},
     responses={
-        200: {"description": "The file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
+        200: {"description": "The file, or the value of an output that is none", "content": FILE},
         206: {
             "description": "The part of the file that the Range header asks for",
-            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+            "content": FILE,
         },
         304: {"description": "Your copy is up to date"},
         403: {"description": "The link has expired"},

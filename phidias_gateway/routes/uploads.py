@@ -40,7 +40,7 @@ async def has_upload(sha256: Sha256, user: User, base: BaseUrl, here: TheGateway
     "/uploads/{sha256}",
     openapi_extra={
         "requestBody": {
-            "required": True,
+            "description": "The file; may be left out where it was uploaded before",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     },
