@@ -42,7 +42,7 @@ class Link(Document):
     type: str | None = None
     title: str | None = None
     length: int | None = None
-    method: Literal["POST"] | None = None
+    method: Literal["GET", "POST"] | None = None
     body: dict[str, Any] | None = None
     merge: bool | None = None
 

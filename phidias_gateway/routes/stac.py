@@ -18,7 +18,7 @@ from phidias_gateway.routes.bodies import json_body
 from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, self_link
 from phidias_gateway.routes.item_search import Search, by_query
 from phidias_gateway.routes.landing import OPENAPI
-from phidias_gateway.routes.stac_documents import GEOJSON, RequestLink
+from phidias_gateway.routes.stac_documents import GEOJSON
 
 
 def known_parameters(request: Request) -> None:
@@ -144,20 +144,20 @@ async def _found(asked: Search, user: str, here: Gateway) -> FoundItems:
 
 async def _page(request: Request, asked: Search, found: FoundItems, base: str, here: Gateway) -> GeoJson:
     links = [
-        RequestLink(href=self_link(request, base).href, rel="self", type=GEOJSON),
-        RequestLink(href=f"{base}/stac", rel="root", type=JSON),
+        Link(href=self_link(request, base).href, rel="self", type=GEOJSON),
+        Link(href=f"{base}/stac", rel="root", type=JSON),
     ]
     if found.next is not None:
         links.append(_next_page(request, asked, base, found.next))
     return GeoJson(await run_in_threadpool(documents.item_collection, found, links, base, here.signer))
 
 
-def _next_page(request: Request, asked: Search, base: str, cursor: str) -> RequestLink:
+def _next_page(request: Request, asked: Search, base: str, cursor: str) -> Link:
     if request.method == "POST":
         body = {**asked.model_dump(mode="json", exclude_defaults=True), "cursor": cursor}
-        return RequestLink(href=f"{base}{request.url.path}", rel="next", type=GEOJSON, method="POST", body=body)
+        return Link(href=f"{base}{request.url.path}", rel="next", type=GEOJSON, method="POST", body=body)
     following = request.url.include_query_params(cursor=cursor)
-    return RequestLink(href=f"{base}{request.url.path}?{following.query}", rel="next", type=GEOJSON, method="GET")
+    return Link(href=f"{base}{request.url.path}?{following.query}", rel="next", type=GEOJSON, method="GET")
 
 
 def _no_collection(collection_id: str) -> NotFound:

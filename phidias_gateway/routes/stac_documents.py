@@ -28,13 +28,6 @@ CONFORMS_TO = [
 _STRUCTURAL = frozenset({"self", "root", "parent", "collection", "item", "items", "next", "prev"})
 
 
-class RequestLink(Link):
-    """A link that says what to send as well."""
-
-    method: Literal["GET", "POST"] | None = None
-    body: dict[str, Any] | None = None
-
-
 class Catalog(Document):
     """The landing page of the STAC API."""
 
@@ -44,7 +37,7 @@ class Catalog(Document):
     title: str
     description: str
     conformsTo: list[str]  # noqa: N815
-    links: list[RequestLink]
+    links: list[Link]
 
 
 class Provider(Document):
@@ -108,7 +101,7 @@ class ItemCollection(Document):
     features: list[Item]
     numberReturned: int  # noqa: N815
     numberMatched: int | None = None  # noqa: N815
-    links: list[RequestLink]
+    links: list[Link]
 
 
 def catalog(base: str, openapi: str, extents: list[Extent]) -> Catalog:
@@ -121,16 +114,16 @@ def catalog(base: str, openapi: str, extents: list[Extent]) -> Catalog:
         description="The results of your successful jobs: a Collection for each process, an Item for each job.",
         conformsTo=CONFORMS_TO,
         links=[
-            RequestLink(href=root, rel="self", type=JSON, title="This catalogue"),
-            RequestLink(href=root, rel="root", type=JSON, title="This catalogue"),
-            RequestLink(href=f"{base}/", rel="up", type=JSON, title="The gateway"),
-            RequestLink(href=f"{base}/api", rel="service-desc", type=openapi, title="The API"),
-            RequestLink(href=f"{root}/conformance", rel="conformance", type=JSON, title="Conformance classes"),
-            RequestLink(href=collections, rel="data", type=JSON, title="The collections"),
-            RequestLink(href=search, rel="search", type=GEOJSON, title="Search", method="GET"),
-            RequestLink(href=search, rel="search", type=GEOJSON, title="Search", method="POST"),
+            Link(href=root, rel="self", type=JSON, title="This catalogue"),
+            Link(href=root, rel="root", type=JSON, title="This catalogue"),
+            Link(href=f"{base}/", rel="up", type=JSON, title="The gateway"),
+            Link(href=f"{base}/api", rel="service-desc", type=openapi, title="The API"),
+            Link(href=f"{root}/conformance", rel="conformance", type=JSON, title="Conformance classes"),
+            Link(href=collections, rel="data", type=JSON, title="The collections"),
+            Link(href=search, rel="search", type=GEOJSON, title="Search", method="GET"),
+            Link(href=search, rel="search", type=GEOJSON, title="Search", method="POST"),
             *(
-                RequestLink(href=_collection(base, extent.process_id), rel="child", type=JSON, title=title)
+                Link(href=_collection(base, extent.process_id), rel="child", type=JSON, title=title)
                 for extent in extents
                 for title in (_summary(extent.process_id)["title"],)
             ),
@@ -183,7 +176,7 @@ def item(found: CataloguedItem, base: str, signer: Signer) -> dict[str, Any]:
     return {**found.item, "id": job.id, "collection": job.process_id, "assets": assets, "links": links + kept}
 
 
-def item_collection(found: FoundItems, links: list[RequestLink], base: str, signer: Signer) -> dict[str, Any]:
+def item_collection(found: FoundItems, links: list[Link], base: str, signer: Signer) -> dict[str, Any]:
     """A page of a search."""
     page = ItemCollection(features=[], numberReturned=len(found.items), numberMatched=found.matched, links=links)
     return {**page.json_value(), "features": [item(each, base, signer) for each in found.items]}
