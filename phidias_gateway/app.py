@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from phidias_gateway import __version__, problems
@@ -19,6 +19,7 @@ from phidias_gateway.middleware import Outermost
 from phidias_gateway.openapi import document
 from phidias_gateway.routes import execution, jobs, landing, preview, processes, results, stac, uploads
 from phidias_gateway.routes.context import Gateway
+from phidias_gateway.routes.parameters import each_once
 from phidias_gateway.schedulers import make_scheduler
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
@@ -49,7 +50,13 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
             tokens.close()
 
     app = FastAPI(
-        version=__version__, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+        version=__version__,
+        lifespan=lifespan,
+        dependencies=[Depends(each_once)],
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     problems.install(app)
     for module in (landing, processes, execution, jobs, preview, results, uploads, stac):

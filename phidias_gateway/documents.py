@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from phidias_gateway.process import Resources
+
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 REL = "http://www.opengis.net/def/rel/ogc/1.0/"
@@ -133,7 +135,7 @@ class StatusInfo(Document):
     expires: Instant | None = None
     cause: str | None = None
     remedy: str | None = None
-    resources: dict[str, int | float]
+    resources: Resources
     pinned: bool
     size: int | None = None
     tasks: Tasks | None = None
@@ -174,7 +176,7 @@ class Estimate(Document):
     pixels: int | None = None
     bytesRead: int | None = None  # noqa: N815
     bytesWritten: int | None = None  # noqa: N815
-    resources: dict[str, int | float]
+    resources: Resources
     coreHours: float | None = None  # noqa: N815
     estimatedStart: Instant | None = None  # noqa: N815
     limits: list[Excess]

@@ -72,7 +72,7 @@ def status_info(job: Job, base: str, limits: LimitSettings) -> StatusInfo:
         expires=None if job.pinned else job.expires,
         cause=job.cause,
         remedy=job.remedy,
-        resources=job.resources.model_dump(),
+        resources=job.resources,
         pinned=job.pinned,
         size=job.size if job.status is Status.SUCCESSFUL else None,
         tasks=Tasks(total=job.parts, done=job.parts_done, failed=job.parts_failed) if job.parts > 1 else None,
@@ -151,6 +151,7 @@ async def job_status(
     base: BaseUrl,
     here: TheGateway,
     if_none_match: Annotated[str | None, Header()] = None,
+    prefer: Annotated[str | None, Header(description="wait=<seconds>: the answer comes when the job changes")] = None,
 ) -> Response:
     """The state of a job. With `Prefer: wait=30` the answer comes when it changes, or after 30 seconds."""
     job = here.jobs.get(user, job_id)

@@ -41,7 +41,11 @@ async def process_list(
 
 @router.get(
     "/processes/{process_id}",
-    responses={200: {"model": ProcessDescription}, 304: {"description": "Your copy is up to date"}},
+    responses={
+        200: {"model": ProcessDescription},
+        304: {"description": "Your copy is up to date"},
+        404: {"description": "There is no such process"},
+    },
 )
 async def process_description(
     process_id: str, user: User, base: BaseUrl, if_none_match: Annotated[str | None, Header()] = None

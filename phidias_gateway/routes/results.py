@@ -19,7 +19,6 @@ from phidias_gateway.routes.signed import Expires, Signature, allowed
 router = APIRouter(tags=["Jobs"])
 OUTCOME: dict[str, Any] = {"application/json": {}, "multipart/related": {}, "*/*": {}}
 """The media types of a job's results"""
-FILE: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get(
@@ -57,13 +56,16 @@ async def outcome_response(job: Job, base: str, here: Gateway, *, default: str) 
 @router.get(
     "/jobs/{job_id}/results/{name}",
     tags=["Files"],
-    openapi_extra={"security": [{"bearer": []}, {"basic": []}, {}]},
+    openapi_extra={
+        "security": [{"bearer": []}, {"basic": []}, {}],
+        "parameters": [
+            {"name": "Range", "in": "header", "schema": {"type": "string"}, "description": "Such as bytes=0-16383"},
+            {"name": "If-Range", "in": "header", "schema": {"type": "string"}, "description": "An entity tag"},
+        ],
+    },
     responses={
-        200: {"description": "The file, or the value of an output that is none", "content": FILE},
-        206: {
-            "description": "The part of the file that the Range header asks for",
-            "content": FILE,
-        },
+        200: {"description": "The file, or the value of an output that is none", "content": {"*/*": {}}},
+        206: {"description": "The part of the file that the Range header asks for"},
         304: {"description": "Your copy is up to date"},
         403: {"description": "The link has expired"},
         404: {"description": "There is no such file, or the link does not fit it"},

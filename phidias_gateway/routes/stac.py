@@ -6,39 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.dependencies.models import Dependant
 from starlette.responses import JSONResponse
 
 from phidias_gateway.catalogue import FoundItems
 from phidias_gateway.description import to_openapi_30
 from phidias_gateway.documents import JSON, Conformance, Link
-from phidias_gateway.http_errors import BadParameter, NotFound
+from phidias_gateway.http_errors import NotFound
 from phidias_gateway.routes import stac_documents as documents
 from phidias_gateway.routes.bodies import json_body
 from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, self_link
 from phidias_gateway.routes.item_search import Search, by_query
 from phidias_gateway.routes.landing import OPENAPI
+from phidias_gateway.routes.parameters import only_known
 from phidias_gateway.routes.stac_documents import GEOJSON
-
-
-def known_parameters(request: Request) -> None:
-    """Raises BadParameter for a parameter that the route does not have (OGC API - Features 1.0, 7.7).
-
-    Whoever filters by what is not supported must not take all for the answer.
-    """
-    known = _parameters(request.scope["route"].dependant)
-    for name in request.query_params:
-        if name not in known:
-            raise BadParameter(
-                f"There is no parameter {name[:40]!r} here.",
-                remedy=f"Leave it out; there are {', '.join(sorted(known))}." if known else "Leave it out.",
-                input=name[:40],
-            )
-
-
-def _parameters(dependant: Dependant) -> set[str]:
-    nested = (_parameters(dependency) for dependency in dependant.dependencies)
-    return {parameter.alias for parameter in dependant.query_params}.union(*nested)
 
 
 class Answer(JSONResponse):
@@ -54,7 +34,7 @@ class GeoJson(Answer):
 
 Responses = dict[int | str, dict[str, Any]]
 
-router = APIRouter(prefix="/stac", tags=["Results"], dependencies=[Depends(known_parameters)])
+router = APIRouter(prefix="/stac", tags=["Results"], dependencies=[Depends(only_known)])
 
 _ITEMS: Responses = {200: {"model": documents.ItemCollection, "content": {GEOJSON: {}}}}
 _NO_COLLECTION: Responses = {404: {"description": "No process of this id has given you a result"}}
