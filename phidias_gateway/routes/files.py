@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 from starlette.responses import FileResponse, Response
 
 from phidias_gateway.http_errors import NotFound, RangeNotSatisfiable
 from phidias_gateway.middleware import HEAD
+
+# What OpenAPI says of a route that serves files, each of its own media type, by a signed link or with a token.
+OPENAPI: dict[str, Any] = {
+    "security": [{"bearer": []}, {"basic": []}, {}],
+    "parameters": [
+        {"name": "Range", "in": "header", "schema": {"type": "string"}, "description": "Such as bytes=0-16383"},
+        {"name": "If-Range", "in": "header", "schema": {"type": "string"}, "description": "An entity tag"},
+    ],
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": {"*/*": {}}},
+    206: {"description": "The part of the file that the Range header asks for"},
+    403: {"description": "The link has expired"},
+    404: {"description": "There is no such file, or the link does not fit it"},
+    416: {"description": "No byte of the file is in the range"},
+}
 
 _RANGE = re.compile(r"\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.ASCII)
 # A report may draw with its own script, but sees nothing of the gateway's.

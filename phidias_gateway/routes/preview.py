@@ -10,6 +10,7 @@ from phidias_gateway.documents import Link, Preview
 from phidias_gateway.errors import NoSuchResult
 from phidias_gateway.links import preview_path
 from phidias_gateway.preview import MEDIA_TYPE, is_part, previews, virtual_raster
+from phidias_gateway.routes import files
 from phidias_gateway.routes.context import BaseUrl, TheGateway, User
 from phidias_gateway.routes.files import bytes_response, file_response
 from phidias_gateway.routes.signed import Expires, Signature, allowed
@@ -34,17 +35,8 @@ async def preview(job_id: str, user: User, base: BaseUrl, here: TheGateway) -> J
 @router.get(
     "/jobs/{job_id}/preview/{name}",
     tags=["Files"],
-    openapi_extra={"security": [{"bearer": []}, {"basic": []}, {}]},
-    responses={
-        200: {"description": "The file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
-        206: {
-            "description": "The part of the file that the Range header asks for",
-            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
-        },
-        403: {"description": "The link has expired"},
-        404: {"description": "There is no such file, or the link does not fit it"},
-        416: {"description": "No byte of the file is in the range"},
-    },
+    openapi_extra=files.OPENAPI,
+    responses=files.RESPONSES,
 )
 async def preview_file(
     job_id: str,

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from phidias_gateway.errors import NoSuchResult
 from phidias_gateway.job import Job, OutputFile
-from phidias_gateway.routes import preferences
+from phidias_gateway.routes import files, preferences
 from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User
 from phidias_gateway.routes.files import file_response
 from phidias_gateway.routes.outcomes import document, files_of, raw
@@ -56,20 +56,11 @@ async def outcome_response(job: Job, base: str, here: Gateway, *, default: str) 
 @router.get(
     "/jobs/{job_id}/results/{name}",
     tags=["Files"],
-    openapi_extra={
-        "security": [{"bearer": []}, {"basic": []}, {}],
-        "parameters": [
-            {"name": "Range", "in": "header", "schema": {"type": "string"}, "description": "Such as bytes=0-16383"},
-            {"name": "If-Range", "in": "header", "schema": {"type": "string"}, "description": "An entity tag"},
-        ],
-    },
+    openapi_extra=files.OPENAPI,
     responses={
-        200: {"description": "The file, or the value of an output that is none", "content": {"*/*": {}}},
-        206: {"description": "The part of the file that the Range header asks for"},
+        **files.RESPONSES,
         304: {"description": "Your copy is up to date"},
-        403: {"description": "The link has expired"},
-        404: {"description": "There is no such file, or the link does not fit it"},
-        416: {"description": "No byte of the file is in the range"},
+        507: {"description": "The job failed for want of disk space"},
     },
 )
 async def result_file(

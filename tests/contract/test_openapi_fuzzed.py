@@ -47,7 +47,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
     # What is called synchronously must not hold up the fuzzing, nor a body be refused before it is read.
     gateway = Running.start(root, PHIDIAS_LIMITS__SYNC_SECONDS="1", PHIDIAS_LIMITS__BODY_MB="1")
     files, scene = (gateway.start_job(process, inputs={})["id"] for process in ("lab-files", "lab-scene"))
-    failed = gateway.start_job(inputs={"fail": True})["id"]
+    failed = gateway.start_job("lab-tiles", inputs={"done": 1, "fail": True})["id"]
     for job in (files, scene, failed):
         gateway.finished(job)
     running = gateway.start_job(inputs={"pause": 3600})["id"]
@@ -56,32 +56,38 @@ def target(tmp_path: Path) -> Iterator[Target]:
     examples = {
         "process_id": ["echo", "lab-files", "lab-scene"],
         "job_id": [files, scene, failed, running],
-        "name": ["data.bin", "item.json", "count"],
         "sha256": [UPLOAD],
         "collection_id": ["lab-scene"],
         "item_id": [scene],
         "bbox": ["3,50,4,51"],
         "datetime": ["2018-05-01/.."],
-        **{name: [value] for name, value in parse_qsl(urlsplit(link).query)},
     }
+    of_files = {
+        "/jobs/{job_id}/results/{name}": {
+            "job_id": [files],
+            "name": ["data.bin", "notes.json", "count"],
+            **{name: [value] for name, value in parse_qsl(urlsplit(link).query)},
+        },
+        "/jobs/{job_id}/preview/{name}": {"job_id": [failed], "name": ["halves.vrt", "halves.0.tif"]},
+    }
+    api = gateway.get("/api").json()
+    for path, operations in api["paths"].items():
+        operations.pop("head", None)  # it is GET without the body
+        for operation in operations.values():
+            give_examples(operation, {**examples, **of_files.get(path, {})})
     document = tmp_path / "api.json"
-    document.write_text(json.dumps(with_examples(gateway.get("/api").json(), examples)), encoding="utf-8")
+    document.write_text(json.dumps(api), encoding="utf-8")
     yield Target(gateway, document, root / "gateway.log")
     for job in gateway.get("/jobs?status=accepted,running&limit=1000").json()["jobs"]:
         gateway.request("DELETE", f"/jobs/{job['id']}")
     gateway.stop()
 
 
-def with_examples(api: dict[str, Any], examples: dict[str, list[str]]) -> dict[str, Any]:
-    """The document with these examples of its parameters. HEAD is left out: it is GET without the body."""
-    for operations in api["paths"].values():
-        operations.pop("head", None)
-        for operation in operations.values():
-            for parameter in operation.get("parameters", ()):
-                if parameter["name"] in examples:
-                    values = enumerate(examples[parameter["name"]])
-                    parameter["examples"] = {f"example {number}": {"value": value} for number, value in values}
-    return api
+def give_examples(operation: dict[str, Any], examples: dict[str, list[str]]) -> None:
+    """Write these examples beside the parameters of an operation."""
+    for parameter in operation.get("parameters", ()):
+        values = enumerate(examples.get(parameter["name"], ()))
+        parameter["examples"] = {f"example {number}": {"value": value} for number, value in values}
 
 
 @pytest.mark.timeout(300)
