@@ -62,6 +62,12 @@ class ExecuteRequest(BaseModel):
         if not isinstance(document, dict):
             raise InvalidRequest("The body is no JSON object.", remedy='Send an execute request: {"inputs": {...}}.')
         refuse_infinite(document)
+        unknown = document.keys() - {*cls.model_fields, "subscriber"}
+        if unknown and "inputs" not in document:
+            raise InvalidRequest(
+                f"The body has no member 'inputs', but {min(unknown)[:40]!r}.",
+                remedy='Send an execute request: {"inputs": {...}}; it may be empty: {}.',
+            )
         try:
             return cls.model_validate(document)
         except ValidationError as error:

@@ -12,11 +12,8 @@ from phidias_gateway.routes.context import BaseUrl, self_link
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 _ONE = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
-_TWO = "http://www.opengis.net/spec/ogcapi-processes-1/2.0/conf/"
-CONFORMS_TO = [
-    *(_ONE + name for name in ("core", "ogc-process-description", "json", "oas30", "job-list", "dismiss")),
-    *(_TWO + name for name in ("ogc-process-description", "json", "oas30", "job-list", "dismiss")),
-]
+# None of 2.0: each of its classes stands on its core, which has another meaning for some requests that 1.0 has as well.
+CONFORMS_TO = [_ONE + name for name in ("core", "ogc-process-description", "json", "oas30", "job-list", "dismiss")]
 
 router = APIRouter(tags=["Capabilities"])
 
@@ -33,6 +30,7 @@ async def landing_page(request: Request, base: BaseUrl) -> JSONResponse:
             Link(href=f"{base}/conformance", rel=REL + "conformance", type=JSON, title="Conformance classes"),
             Link(href=f"{base}/conformance", rel="conformance", type=JSON, title="Conformance classes"),
             Link(href=f"{base}/processes", rel=REL + "processes", type=JSON, title="The processes"),
+            Link(href=f"{base}/processes", rel="processes", type=JSON, title="The processes"),
             Link(href=f"{base}/jobs", rel=REL + "job-list", type=JSON, title="Your jobs"),
             Link(href=f"{base}/stac", rel="catalog", type=JSON, title="Your results, as a STAC API"),
         ],

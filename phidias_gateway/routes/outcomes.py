@@ -46,7 +46,7 @@ def document(outcome: Outcome, link_to: LinkTo, path_of: PathOf) -> Response:
             entries = [_file_entry(file, mode, link_to, path_of) for file in files]
             content[name] = entries[0] if isinstance(output, OutputFile) else entries
         elif mode == "reference":
-            content[name] = {"href": link_to(name), "type": JSON, "title": name}
+            content[name] = {"href": link_to(name), "rel": "item", "type": JSON, "title": name}
         else:
             content[name] = _qualified(output)
     return JSONResponse(content, headers={"Cache-Control": "no-store"})
@@ -102,7 +102,8 @@ def _qualified(value: Any) -> Any:
 
 def _file_entry(file: OutputFile, mode: str | None, link_to: LinkTo, path_of: PathOf) -> dict[str, Any]:
     if mode != "value" or file.size > INLINE:
-        return {"href": link_to(file.file), "type": file.media_type, "title": file.file, "length": file.size}
+        about = {"type": file.media_type, "title": file.file, "length": file.size}
+        return {"href": link_to(file.file), "rel": "item", **about}
     content = Path(path_of(file.file)).read_bytes()
     subtype = file.media_type.partition(";")[0]
     if subtype == JSON or subtype.endswith("+json"):

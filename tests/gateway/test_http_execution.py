@@ -134,6 +134,7 @@ def test_a_bad_input_is_400_and_named_and_makes_no_job(gateway: Running, name: s
         b'"text"',
         b"5",
         b'{"inputs": []}',
+        b'{"input": {"number": 1}}',
         b'{"inputs": {"number": NaN}}',
         b'{"inputs": {"number": Infinity}}',
         b'{"inputs": {"number": 1e999}}',
