@@ -85,14 +85,17 @@ class Catalogue:
                 item = None if result is None else read_item(folder, result)
                 if item is not None:
                     yield CataloguedItem(job, item, self._results.files(job))
-            except (OSError, NoSuchResult) as error:
+            except (OSError, ValueError, TypeError, KeyError, NoSuchResult) as error:
                 log.warning("the item of %s cannot be read: %s", job_id, error)
 
     async def _catch_up(self) -> None:
         after = ""
-        while job_ids := await asyncio.to_thread(self._store.items.missing, after, _PIECE):
-            await asyncio.to_thread(self._index, job_ids)
-            after = job_ids[-1]
+        try:
+            while job_ids := await asyncio.to_thread(self._store.items.missing, after, _PIECE):
+                await asyncio.to_thread(self._index, job_ids)
+                after = job_ids[-1]
+        except Exception:
+            log.exception("the catalogue lacks some results until the next start")
 
     def _index(self, job_ids: list[str]) -> None:
         entries: dict[str, Entry] = {}

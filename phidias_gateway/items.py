@@ -80,6 +80,7 @@ def _parse(content: bytes) -> dict[str, Any] | None:
     try:
         document = json.loads(content)
         _Shape.model_validate(document, strict=True)
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()  # infinities, halves of characters
     except ValueError:
         return None
     return dict(document)

@@ -103,6 +103,14 @@ def test_what_breaks_the_rules_is_no_item(tmp_path: Path, changes: dict[str, Any
     assert index_entry(*folder_with(tmp_path / "job", {**ITEM, **changes})) == Entry()
 
 
+@pytest.mark.parametrize("value", [b"NaN", b"1e999", b'"\\ud800"'])
+def test_what_no_json_can_hold_is_no_item(tmp_path: Path, value: bytes) -> None:
+    folder, result = folder_with(tmp_path / "job", {**ITEM, "extra": "VALUE"})
+    path = folder.results(1) / "item.json"
+    path.write_bytes(path.read_bytes().replace(b'"VALUE"', value))
+    assert index_entry(folder, result) == Entry()
+
+
 def test_an_item_among_other_outputs_is_found(tmp_path: Path) -> None:
     folder, result = folder_with(tmp_path / "job", ITEM, count={"value": 3})
     (folder.results(1) / "features.json").write_text('{"type": "FeatureCollection", "features": []}')
@@ -182,5 +190,7 @@ def test_what_ended_before_there_was_an_index_is_taken_up(store: Store, tmp_path
         await catalogue.stop()
         found = catalogue.search("ada", ItemQuery())
         assert [(each.job.id, each.item) for each in found.items] == [(old[0].id, json.loads(to_json(ITEM)))]
+        (settings.store.jobs / old[0].id / "result.json").write_text("damaged")
+        assert catalogue.search("ada", ItemQuery()).items == ()
 
     asyncio.run(start())
