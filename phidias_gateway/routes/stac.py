@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -24,8 +25,8 @@ from phidias_gateway.routes.stac_documents import GEOJSON
 class Answer(JSONResponse):
     """Links in it are signed and expire: no cache may keep it."""
 
-    def __init__(self, content: Any, **options: Any) -> None:
-        super().__init__(content, headers={"Cache-Control": "no-store"}, **options)
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        super().init_headers({"Cache-Control": "no-store", **(headers or {})})
 
 
 class GeoJson(Answer):
@@ -36,7 +37,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 router = APIRouter(prefix="/stac", tags=["Results"], dependencies=[Depends(only_known)])
 
-_ITEMS: Responses = {200: {"model": documents.ItemCollection, "content": {GEOJSON: {}}}}
+_ITEMS: Responses = {200: {"model": documents.ItemCollection}}
 _NO_COLLECTION: Responses = {404: {"description": "No process of this id has given you a result"}}
 
 Asked = Annotated[Search, Depends(by_query)]
@@ -73,7 +74,7 @@ async def collection(collection_id: str, user: User, base: BaseUrl, here: TheGat
     return Answer(documents.collection(extents[0], base, here.settings.catalogue).json_value())
 
 
-@router.get("/collections/{collection_id}/items", responses={**_ITEMS, **_NO_COLLECTION})
+@router.get("/collections/{collection_id}/items", response_class=GeoJson, responses={**_ITEMS, **_NO_COLLECTION})
 async def items(
     collection_id: str, request: Request, user: User, base: BaseUrl, here: TheGateway, asked: Asked
 ) -> GeoJson:
@@ -87,10 +88,8 @@ async def items(
 
 @router.get(
     "/collections/{collection_id}/items/{item_id}",
-    responses={
-        200: {"model": documents.Item, "content": {GEOJSON: {}}},
-        404: {"description": "You have no such item"},
-    },
+    response_class=GeoJson,
+    responses={200: {"model": documents.Item}, 404: {"description": "You have no such item"}},
 )
 async def item(collection_id: str, item_id: str, user: User, base: BaseUrl, here: TheGateway) -> GeoJson:
     """The result of one job."""
@@ -100,7 +99,7 @@ async def item(collection_id: str, item_id: str, user: User, base: BaseUrl, here
     return GeoJson(documents.item(found, base, here.signer))
 
 
-@router.get("/search", responses=_ITEMS)
+@router.get("/search", response_class=GeoJson, responses=_ITEMS)
 async def search(request: Request, user: User, base: BaseUrl, here: TheGateway, asked: Asked) -> GeoJson:
     """Your results, the newest first, by place, time and process."""
     return await _page(request, asked, await _found(asked, user, here), base, here)
@@ -108,6 +107,7 @@ async def search(request: Request, user: User, base: BaseUrl, here: TheGateway, 
 
 @router.post(
     "/search",
+    response_class=GeoJson,
     openapi_extra={"requestBody": {"content": {JSON: {"schema": to_openapi_30(Search.model_json_schema(), {})}}}},
     responses={**_ITEMS, 413: {"description": "The body is too large"}, 415: {"description": "The body is not JSON"}},
 )

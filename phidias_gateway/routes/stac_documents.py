@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from phidias_gateway.catalogue import CataloguedItem, FoundItems
 from phidias_gateway.description import summarize
@@ -88,7 +88,7 @@ class Item(Document):
     stac_version: str
     id: str
     collection: str
-    geometry: dict[str, Any] | None
+    geometry: Annotated[dict[str, Any] | None, Field(json_schema_extra={"nullable": True})]
     properties: dict[str, Any]
     assets: dict[str, dict[str, Any]]
     links: list[dict[str, Any]]
