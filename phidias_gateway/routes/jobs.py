@@ -108,8 +108,8 @@ async def job_list(
     created: Annotated[
         str | None, Query(alias="datetime", max_length=80, description="Instant or interval of creation (RFC 3339)")
     ] = None,
-    min_duration: Annotated[int | None, Query(alias="minDuration", ge=0, description="Seconds")] = None,
-    max_duration: Annotated[int | None, Query(alias="maxDuration", ge=0, description="Seconds")] = None,
+    min_duration: Annotated[int | None, Query(alias="minDuration", ge=0, le=2**53, description="Seconds")] = None,
+    max_duration: Annotated[int | None, Query(alias="maxDuration", ge=0, le=2**53, description="Seconds")] = None,
     cursor: Annotated[str | None, Query(max_length=200, description="Taken from the link to the next page")] = None,
 ) -> JSONResponse:
     """Your jobs, the newest first."""
