@@ -125,11 +125,14 @@ class Store:
             if known is not None:
                 return known
             check(self)
-            row = {**_to_row(asdict(job)), "key": key, "digest": digest}
-            names = ", ".join(row)
-            places = ", ".join(f":{name}" for name in row)
-            connection.execute(f"INSERT INTO job ({names}) VALUES ({places})", row)  # noqa: S608 names are ours
+            _insert(connection, job, key, digest)
         return job, digest
+
+    def record_all(self, jobs: Iterable[Job]) -> None:
+        """Record many jobs at once, without keys, such as those of another store."""
+        with self._transaction() as connection:
+            for job in jobs:
+                _insert(connection, job, None, "")
 
     def find_key(self, owner: str, key: str | None) -> tuple[Job, str] | None:
         """The owner's job of that idempotency key, with its request's digest."""
@@ -325,6 +328,12 @@ class Store:
 
     def _jobs(self, query: str, values: Sequence[Any]) -> list[Job]:
         return [_from_row(row) for row in self._rows(query, values)]
+
+
+def _insert(connection: sqlite3.Connection, job: Job, key: str | None, digest: str) -> None:
+    row = {**_to_row(asdict(job)), "key": key, "digest": digest}
+    places = ", ".join(f":{name}" for name in row)
+    connection.execute(f"INSERT INTO job ({', '.join(row)}) VALUES ({places})", row)  # noqa: S608 names are ours
 
 
 def _places(values: Collection[Any]) -> str:

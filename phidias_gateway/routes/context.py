@@ -44,7 +44,10 @@ class Gateway:
                 task.cancel()
 
 
-def gateway(request: Request) -> Gateway:
+# These are coroutines since FastAPI calls a plain function in another thread, and that for every request.
+
+
+async def gateway(request: Request) -> Gateway:
     """The gateway that this request came to."""
     found = request.app.state.gateway
     if not isinstance(found, Gateway):
@@ -52,9 +55,9 @@ def gateway(request: Request) -> Gateway:
     return found
 
 
-def base_url(request: Request) -> str:
+async def base_url(request: Request) -> str:
     """The address of the landing page, without the last slash. Raises BadRequest for a malformed Host header."""
-    public = gateway(request).settings.server.public_url
+    public = (await gateway(request)).settings.server.public_url
     if public:
         return public.rstrip("/")
     try:
@@ -63,10 +66,10 @@ def base_url(request: Request) -> str:
         raise BadRequest("The Host header is no address.", remedy="Send the gateway's own address as Host.") from None
 
 
-def caller(request: Request) -> str:
+async def caller(request: Request) -> str:
     """The user who asks. Raises NotAuthenticated or TooManyFailures."""
     address = request.client.host if request.client else ""
-    user = gateway(request).access.user(request.headers, address)
+    user = (await gateway(request)).access.user(request.headers, address)
     request.scope["user"] = user
     return user
 

@@ -48,7 +48,7 @@ async def preview_file(
     signature: Signature = "",
 ) -> Response:
     """The virtual raster of an output, or a file that it is made of; by a signed link or with a token."""
-    job = allowed(request, here, job_id, preview_path(name), expires, signature)
+    job = await allowed(request, here, job_id, preview_path(name), expires, signature)
     folder = here.jobs.tiles(job)
     if is_part(name):
         path = folder / name

@@ -73,7 +73,7 @@ async def result_file(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One file of a job's results, by a signed link or with a token. An output's id stands for its only file."""
-    job = allowed(request, here, job_id, name, expires, signature)
+    job = await allowed(request, here, job_id, name, expires, signature)
     outcome = await run_in_threadpool(here.jobs.results, job)
     found = outcome.outputs.get(name)
     if name in outcome.outputs and not files_of(found):

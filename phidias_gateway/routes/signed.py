@@ -14,14 +14,14 @@ Expires = Annotated[str, Query(description="Of a signed link")]
 Signature = Annotated[str, Query(description="Of a signed link")]
 
 
-def allowed(request: Request, here: Gateway, job_id: str, name: str, expires: str, signature: str) -> Job:
+async def allowed(request: Request, here: Gateway, job_id: str, name: str, expires: str, signature: str) -> Job:
     """The job, if the caller may read its file `name`.
 
     GDAL tries side files (index.tif.aux.xml) with the query of the file itself: for them the signature cannot fit, and
     a cheap 404 is what it needs to go on.
     """
     if not signature or "authorization" in request.headers:
-        return here.jobs.get(caller(request), job_id)
+        return here.jobs.get(await caller(request), job_id)
     verdict = here.signer.check(job_id, name, expires, signature)
     if verdict == "expired":
         raise LinkExpired("The time of this link is over.", remedy="Get the results of the job again for a fresh link.")
