@@ -40,10 +40,12 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         catalogue = Catalogue(settings, store)
         await catalogue.start()
         signer = Signer(settings.store.link_keys, lifetime=settings.access.link_seconds)
-        app.state.gateway = Gateway(settings, store, watched, catalogue, Access(tokens), signer, stopping)
+        app.state.gateway = Gateway(settings, store, watched, catalogue, Access(tokens), signer)
+        releasing = asyncio.create_task(_release(watched, stopping), name="answer who waits when stopping")
         try:
             yield
         finally:
+            releasing.cancel()
             await catalogue.stop()
             await watched.stop()
             store.close()
@@ -67,7 +69,12 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
-    return Outermost(app)
+    return Outermost(app, stopping)
+
+
+async def _release(jobs: Jobs, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    jobs.release()
 
 
 def prepare(settings: Settings) -> None:

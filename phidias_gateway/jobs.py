@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from phidias_gateway.job import Job, LogPart, Outcome, Page, Status, Step
 from phidias_gateway.job_folder import JobFolder
 from phidias_gateway.limits import of_pins, refuse
 from phidias_gateway.results import Results
-from phidias_gateway.retention import remove, remove_unrecorded
+from phidias_gateway.retention import Sweeper, remove_unrecorded
 from phidias_gateway.schedulers.scheduler import Scheduler
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Change, Store
@@ -47,6 +47,7 @@ class Jobs:
         self._watcher = Watcher(settings, store, self._changes, scheduler, self._submitter)
         self._intake = Intake(settings, store)
         self._results = Results(settings.store.jobs)
+        self._sweeper = Sweeper(settings, store)
         self._watch: asyncio.Task[None] | None = None
         self._lock: int | None = None
 
@@ -65,6 +66,7 @@ class Jobs:
         tasks = await asyncio.to_thread(lambda: [make_task(job, self._settings) for job in handed_over])
         await self._scheduler.adopt(tasks)
         self._watch = asyncio.create_task(self._watcher.run(), name="watch jobs")
+        self._sweeper.start()
 
     async def stop(self) -> None:
         """Stop watching. Jobs run on; the next gateway takes them up."""
@@ -72,6 +74,7 @@ class Jobs:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
+        await asyncio.to_thread(self._sweeper.stop)
         await self._submitter.stop()
         await self._scheduler.stop()
         self._intake.stop()
@@ -123,8 +126,9 @@ class Jobs:
         while True:
             job = self.get(owner, job_id)
             if job.step is Step.CLOSED:
-                if await asyncio.to_thread(remove, self._store, self._settings.store.jobs, job):
-                    self._changes.tell(job.id)
+                if await asyncio.to_thread(self._store.delete, job):
+                    self._sweeper.wake()
+                    self._changes.tell(job.id, None)
                     return replace(job, status=Status.DISMISSED, message="Removed")
             elif job.status is Status.DISMISSED:
                 return job
@@ -183,17 +187,19 @@ class Jobs:
         """The job as soon as it has ended, or after `timeout` seconds."""
         return await self._wait(owner, job_id, timeout, lambda job: job.status.ended)
 
-    async def _wait(self, owner: str, job_id: str, seconds: float, until: Any) -> Job:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while True:
-            with self._changes.listen(job_id) as change:
-                job = self.get(owner, job_id)
-                left = deadline - asyncio.get_running_loop().time()
-                if until(job) or left <= 0:
-                    return job
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await change.wait()
+    async def _wait(self, owner: str, job_id: str, seconds: float, until: Callable[[Job], bool]) -> Job:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        job = self.get(owner, job_id)
+        while not until(job) and not self._changes.released and (left := deadline - loop.time()) > 0:
+            told = await self._changes.next(job_id, left)
+            # What was told may be old by now: it may satisfy, but not decide to wait on.
+            job = told if told is not None and until(told) else self.get(owner, job_id)
+        return job
+
+    def release(self) -> None:
+        """Answer all who wait for a job, and let nobody wait from now on: the gateway is about to stop."""
+        self._changes.release()
 
     def list(
         self,

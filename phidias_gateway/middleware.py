@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -26,11 +27,15 @@ HEAD = "phidias.head"
 class Outermost:
     """Answers HEAD as GET, whose body the server drops; sets HEADERS where a route has not; logs each request.
 
-    A line of the log has method, path (never the query), status, bytes of the body, seconds, and the user.
+    A line of the log has method, path (never the query), status, bytes of the body, seconds, and the user. That nothing
+    is new (304) is not news: the many who wait for a job would fill the log with it.
+
+    Once `stopping` is set, each answer says that its connection is not to be used again.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
         self._app = app
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,6 +53,8 @@ class Outermost:
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if self._stopping.is_set():
+                    headers["Connection"] = "close"
                 message["headers"] = headers.raw
             elif message["type"] == "http.response.body" and method != "HEAD":
                 size += len(message.get("body", b""))
@@ -58,4 +65,5 @@ class Outermost:
         finally:
             seconds = time.perf_counter() - began
             # %r keeps a path with line breaks in one line.
-            log.info("%s %r %d %d %.3f %s", method, scope["path"], status, size, seconds, scope.get("user", "-"))
+            level = logging.DEBUG if status == 304 else logging.INFO
+            log.log(level, "%s %r %d %d %.3f %s", method, scope["path"], status, size, seconds, scope.get("user", "-"))

@@ -3,49 +3,85 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from phidias_gateway.job import Job
 from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
 log = logging.getLogger(__name__)
+_SWEEP_SECONDS = 600.0
+_STOP_SECONDS = 1.0
 
 
-def remove(store: Store, jobs_root: Path, job: Job) -> bool:
-    """Remove a closed job with its files. False: it changed meanwhile."""
-    if not store.delete(job):
-        return False
-    _remove_folder(store, jobs_root, job.id)
-    return True
+class Sweeper:
+    """Removes what has expired, and the folders of deleted jobs, in a thread of its own.
 
+    To remove large folders from a slow file system may take an hour: it holds up nobody, neither a gateway that stops.
+    """
 
-def remove_expired(store: Store, jobs_root: Path) -> None:
-    """Remove the closed jobs that have expired, and the folders whose removal came to no end."""
-    for job_id in store.removals():
-        _remove_folder(store, jobs_root, job_id)
-    while expired := store.expired(datetime.now(UTC)):
-        for job in expired:
-            log.info("job %s has expired", job.id)
-            remove(store, jobs_root, job)
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._awake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
 
+    def start(self) -> None:
+        self._thread.start()
 
-def remove_unused_uploads(store: Store, uploads: Path, retention_days: float) -> None:
-    """Remove uploads that nobody has used for so long, and that no open job may need."""
+    def wake(self) -> None:
+        """There is something to remove."""
+        self._awake.set()
 
-    def remove(sha256: str) -> None:
-        log.info("upload %s has expired", sha256)
-        (uploads / sha256).unlink(missing_ok=True)
+    def stop(self) -> None:
+        """What is left is removed by the next gateway."""
+        self._stopping.set()
+        self._awake.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
 
-    store.forget_uploads(datetime.now(UTC) - timedelta(days=retention_days), remove)
+    def sweep(self) -> None:
+        """Remove closed jobs that have expired with their folders, and uploads that nobody uses."""
+        while not self._stopping.is_set() and (expired := self._store.expire(datetime.now(UTC))):
+            log.info("expired: %s", ", ".join(expired))
+        self._remove_folders()
+        if not self._stopping.is_set():
+            self._remove_uploads()
 
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._awake.clear()
+            try:
+                self.sweep()
+            except Exception:
+                # Also what a closed store raises, if a folder took longer than the gateway to stop.
+                if not self._stopping.is_set():
+                    log.exception("sweeping failed")
+            self._awake.wait(_SWEEP_SECONDS)
 
-def _remove_folder(store: Store, jobs_root: Path, job_id: str) -> None:
-    folder = JobFolder(jobs_root / job_id)
-    folder.remove()
-    if not folder.path.exists():
-        store.removed(job_id)
+    def _remove_folders(self) -> None:
+        removed = []
+        for job_id in self._store.removals():
+            if self._stopping.is_set():
+                return  # some are found gone by the next gateway
+            folder = JobFolder(self._settings.store.jobs / job_id)
+            folder.remove()
+            if not folder.path.exists():
+                removed.append(job_id)
+        self._store.removed(removed)
+
+    def _remove_uploads(self) -> None:
+        """Those that nobody has used for so long, and that no open job may need."""
+
+        def remove(sha256: str) -> None:
+            log.info("upload %s has expired", sha256)
+            (self._settings.store.uploads / sha256).unlink(missing_ok=True)
+
+        unused_since = datetime.now(UTC) - timedelta(days=self._settings.limits.retention_days)
+        self._store.forget_uploads(unused_since, remove)
 
 
 def remove_unrecorded(store: Store, jobs_root: Path) -> None:

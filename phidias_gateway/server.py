@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,12 @@ from phidias_gateway.settings import Settings
 DEFAULT_PORT = 8765
 GRACE = 2
 """Seconds that requests under way are given when the gateway stops"""
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than proxies do (nginx: 60), so that none meets a closed one"""
+FILES = 10_000
+"""Open files that this process allows itself, if the system does: one for each connection; who waits takes 50 kB"""
+RESERVED = 200
+"""Of them, those kept back from connections: for the store, job folders and the scheduler's tools"""
 
 
 class CannotListen(PhidiasError):
@@ -65,6 +72,7 @@ def serve(settings: Settings, *, port: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code. Raises CannotListen."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     listener = _listen(settings.server.host, _port(settings, port))
+    files = _open_files()
     stopping = asyncio.Event()
     app = create_app(settings, stopping)
     config = uvicorn.Config(
@@ -75,6 +83,8 @@ def serve(settings: Settings, *, port: int | None = None) -> int:
         # Behind a proxy of the site's own, the client's address and scheme are in its headers.
         proxy_headers=settings.server.public_url is not None,
         timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE,
+        limit_concurrency=max(1, files - RESERVED),
     )
     server = _Server(config, stopping, record_path(settings), _url(listener))
     with listener:
@@ -109,6 +119,15 @@ def _port(settings: Settings, port: int | None) -> int:
     if port is not None:
         return port
     return DEFAULT_PORT if settings.server.port is None else settings.server.port
+
+
+def _open_files() -> int:
+    """Allow this process FILES open files, or as many as the system lets it have. Returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ulid import ULID
+
 from phidias_gateway.errors import DiskFull, PhidiasError
 from phidias_gateway.item_index import SCHEMA as ITEM_SCHEMA
 from phidias_gateway.item_index import Entry, ItemIndex
@@ -35,9 +37,9 @@ CREATE TABLE IF NOT EXISTS job (
     core_hours REAL,
     UNIQUE (owner, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS job_of_owner ON job (owner, id);
+CREATE INDEX IF NOT EXISTS job_of_owner ON job (owner, id, created, started, finished);
 CREATE INDEX IF NOT EXISTS job_of_owner_by_status ON job (owner, status, id);
-CREATE INDEX IF NOT EXISTS job_of_owner_by_process ON job (owner, process_id, id);
+CREATE INDEX IF NOT EXISTS job_of_owner_by_process ON job (owner, process_id, status, id);
 CREATE INDEX IF NOT EXISTS open_job ON job (id) WHERE step != 'closed';
 CREATE INDEX IF NOT EXISTS job_expires ON job (expires) WHERE expires IS NOT NULL AND NOT pinned;
 CREATE INDEX IF NOT EXISTS job_size ON job (owner, size);
@@ -176,10 +178,10 @@ class Store:
         """The ids of the deleted jobs whose folders may still be there."""
         return [row[0] for row in self._rows("SELECT id FROM removal", ())]
 
-    def removed(self, job_id: str) -> None:
-        """The folder of this deleted job is gone."""
+    def removed(self, job_ids: Iterable[str]) -> None:
+        """The folders of these deleted jobs are gone."""
         with self._transaction() as connection:
-            connection.execute("DELETE FROM removal WHERE id = ?", (job_id,))
+            connection.executemany("DELETE FROM removal WHERE id = ?", [(job_id,) for job_id in job_ids])
 
     def open_jobs(self) -> list[Job]:
         """All that are not closed, oldest first."""
@@ -203,10 +205,15 @@ class Store:
             self._rows("SELECT count(*) FROM job WHERE owner = ? AND status = ?", (owner, status.value))[0][0],
         )
 
-    def expired(self, now: datetime, limit: int = 100) -> list[Job]:
-        """Closed jobs whose time is over, and that nobody has pinned."""
-        query = "SELECT * FROM job WHERE expires < ? AND NOT pinned AND step = 'closed' ORDER BY expires LIMIT ?"
-        return self._jobs(query, (now.timestamp(), limit))
+    def expire(self, now: datetime, limit: int = 100) -> list[str]:
+        """Delete closed jobs whose time is over and that nobody has pinned, as `delete` does; returns their ids."""
+        chosen = "SELECT id FROM job WHERE expires < ? AND NOT pinned AND step = 'closed' ORDER BY expires LIMIT ?"
+        with self._transaction() as connection:
+            expired = [row["id"] for row in connection.execute(chosen, (now.timestamp(), limit)).fetchall()]
+            ids = [(job_id,) for job_id in expired]
+            connection.executemany("DELETE FROM job WHERE id = ?", ids)
+            connection.executemany("INSERT OR IGNORE INTO removal (id) VALUES (?)", ids)
+        return expired
 
     def ids(self) -> set[str]:
         return {row[0] for row in self._rows("SELECT id FROM job", ())}
@@ -224,26 +231,35 @@ class Store:
         after: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """Newest first; see `Jobs.list`."""
-        conditions: list[tuple[str, Iterable[Any]]] = [("owner = ?", [owner])]
-        if processes:
-            conditions.append((f"process_id IN ({_places(processes)})", processes))
-        if statuses:
-            conditions.append((f"status IN ({_places(statuses)})", [status.value for status in statuses]))
+        """Newest first; see `Jobs.list`.
+
+        Each process and state is asked for by itself, since then an index gives its jobs in their order.
+        """
+        conditions: list[tuple[str, Sequence[Any]]] = [("owner = ?", [owner])]
         if since is not None:
-            conditions.append(("created >= ?", [since.timestamp()]))
+            conditions.append(("id >= ? AND created >= ?", [_first_id(since, -1), since.timestamp()]))
         if until is not None:
-            conditions.append(("created <= ?", [until.timestamp()]))
+            conditions.append(("id < ? AND created <= ?", [_first_id(until, 2), until.timestamp()]))
         for bound, operator in ((min_duration, ">="), (max_duration, "<=")):
             if bound is not None:
                 conditions.append((f"coalesce(finished, ?) - started {operator} ?", [time.time(), bound]))
         if after is not None:
             conditions.append(("id < ?", [after]))
-        where = " AND ".join(condition for condition, _ in conditions)
-        values = [value for _, some in conditions for value in some]
-        query = f"SELECT * FROM job WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 conditions are ours
-        jobs = self._jobs(query, (*values, limit + 1))
-        return Page(tuple(jobs[:limit]), jobs[limit - 1].id if len(jobs) > limit else None)
+        found: set[str] = set()
+        for process in dict.fromkeys(processes) or (None,):
+            for status in dict.fromkeys(statuses or (Status if processes else ())) or (None,):
+                chosen = [*conditions, ("process_id = ?", [process])] if process else [*conditions]
+                if status:
+                    chosen.append(("status = ?", [status.value]))
+                where = " AND ".join(condition for condition, _ in chosen)
+                values = [value for _, some in chosen for value in some]
+                query = f"SELECT id FROM job WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 conditions are ours
+                found.update(row["id"] for row in self._rows(query, (*values, limit + 1)))
+        if not found:  # SQLite would search for nothing in the whole table
+            return Page((), None)
+        ids = sorted(found, reverse=True)
+        query = f"SELECT * FROM job WHERE id IN ({', '.join('?' * len(ids[:limit]))}) ORDER BY id DESC"  # noqa: S608
+        return Page(tuple(self._jobs(query, ids[:limit])), ids[limit - 1] if len(ids) > limit else None)
 
     # --- uploads -----------------------------------------------------------------------------------------------------
 
@@ -336,8 +352,9 @@ def _insert(connection: sqlite3.Connection, job: Job, key: str | None, digest: s
     connection.execute(f"INSERT INTO job ({', '.join(row)}) VALUES ({places})", row)  # noqa: S608 names are ours
 
 
-def _places(values: Collection[Any]) -> str:
-    return ", ".join("?" * len(values))
+def _first_id(moment: datetime, milliseconds: int) -> str:
+    """No job made so long after the moment or later has a lower id: an id begins with its time, to the millisecond."""
+    return str(ULID.from_timestamp(max(0, int(moment.timestamp() * 1000) + milliseconds)))[:10]
 
 
 def _to_row(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from phidias_gateway.errors import SchedulerUnavailable
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.job_folder import JobFolder
 from phidias_gateway.reconcile import Reconciler, Sight, Survey, look, stray_names
-from phidias_gateway.retention import remove_expired, remove_unused_uploads
 from phidias_gateway.schedulers.scheduler import Observed, Phase, Scheduler
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Change, Store
@@ -25,10 +24,13 @@ from phidias_gateway.submission import Submitter
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 """Between two looks at the folders of running jobs"""
-_SURVEY_SHARE = 20
+_SURVEY_SHARE = 10
 """A survey that takes t seconds is not repeated within this many times t"""
 _LONGEST_WAIT = 30.0
-_SWEEP_SECONDS = 600.0
+_IDLE_SECONDS = 600.0
+_ANSWERS_PER_SECOND = 250
+"""Progress is not told more often than so many who wait can be answered beside all else"""
+_UNSEEN = Sight(None, None, (0, ""))
 
 
 class Watcher:
@@ -46,7 +48,8 @@ class Watcher:
         self._survey_due = 0.0
         self._look_due = 0.0
         self._pause = scheduler.survey_seconds
-        self._sweep_due = 0.0
+        self._took = 0.0
+        self._progress_due = 0.0
         self._cancelled: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
@@ -63,7 +66,7 @@ class Watcher:
                     # One bad turn must not end the watch: everything is looked at anew in the next.
                     log.exception("a turn of the watch failed")
                     busy = True
-                pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds) if busy else _SWEEP_SECONDS
+                pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds) if busy else _IDLE_SECONDS
                 with contextlib.suppress(TimeoutError):
                     # Not wait_for: until Python 3.12 it could swallow a cancellation.
                     async with asyncio.timeout(pause):
@@ -76,15 +79,11 @@ class Watcher:
             await asyncio.gather(*questions, return_exceptions=True)
 
     async def _turn(self) -> bool:
-        sweep = time.monotonic() >= self._sweep_due
-        if sweep:
-            self._sweep_due = time.monotonic() + _SWEEP_SECONDS
-            await asyncio.to_thread(self._sweep)
         # Before the jobs are read: one that is being submitted meanwhile would be judged by what it was.
         busy = self._submitter.busy()
         jobs = await asyncio.to_thread(self._store.open_jobs)
         self._reconciler.forget({job.name for job in jobs})
-        if not (jobs or sweep or self._survey):
+        if not (jobs or self._survey):
             return False
         idle = [job for job in jobs if job.id not in busy]
         survey = await self._surveyed(idle)
@@ -93,16 +92,13 @@ class Watcher:
         if everyone:
             self._look_due = time.monotonic() + self._pause
         chosen = [job for job in idle if everyone or job.status is Status.RUNNING or _is_new(job)]
-        sights = await asyncio.to_thread(self._look, chosen)
+        sights = await asyncio.to_thread(self._look, chosen, survey)
         found = [self._advance(job, sights[job.id], survey) for job in chosen if job.id in sights]
-        await self._changes.apply([change for change in await asyncio.gather(*found) if change is not None])
+        changes = [change for change in await asyncio.gather(*found) if change is not None]
+        await self._changes.apply(self._worth_telling(changes))
         if survey is not None:
             await self._end_strays(survey.tasks, jobs)
         return bool(jobs or self._survey)
-
-    def _sweep(self) -> None:
-        remove_expired(self._store, self._settings.store.jobs)
-        remove_unused_uploads(self._store, self._settings.store.uploads, self._settings.limits.retention_days)
 
     async def _surveyed(self, jobs: Sequence[Job]) -> Survey | None:
         """The survey that has come to its end, if one has. A slow one goes on in the background."""
@@ -128,19 +124,35 @@ class Watcher:
             self._pause = min(_LONGEST_WAIT, self._pause * 1.5)
             self._survey_due = time.monotonic() + self._pause
             return None
-        now = time.monotonic()
-        self._pause = min(_LONGEST_WAIT, max(self._scheduler.survey_seconds, _SURVEY_SHARE * (now - begun)))
+        # One slow answer says little: the machine may have been busy with something else.
+        took, self._took = self._took, time.monotonic() - begun
+        share = _SURVEY_SHARE * min(took, self._took)
+        self._pause = min(_LONGEST_WAIT, max(self._scheduler.survey_seconds, share))
         self._survey_due = begun + self._pause
         return Survey(tasks, asked)
 
-    def _look(self, jobs: Sequence[Job]) -> dict[str, Sight]:
+    def _look(self, jobs: Sequence[Job], survey: Survey | None) -> dict[str, Sight]:
+        """What the folders hold. One that waits has nothing there: thousands may, on a slow file system."""
         sights = {}
         for job in jobs:
+            seen = None if survey is None else survey.tasks.get(job.name)
+            if seen is not None and seen.phase is Phase.WAITING and not seen.restarted and _waits(job):
+                sights[job.id] = _UNSEEN
+                continue
             try:
                 sights[job.id] = look(JobFolder(self._settings.store.jobs / job.id), job)
             except OSError as error:
                 log.error("the folder of %s cannot be read: %s", job.id, error)
         return sights
+
+    def _worth_telling(self, changes: list[Change]) -> list[Change]:
+        """All changes, or only those of status, while those who wait are busy hearing of the last progress."""
+        now = time.monotonic()
+        if now < self._progress_due:
+            return [change for change in changes if not change.values.keys().isdisjoint({"status", "step"})]
+        if changes:
+            self._progress_due = now + self._changes.waiting / _ANSWERS_PER_SECOND
+        return changes
 
     async def _advance(self, job: Job, sight: Sight, survey: Survey | None) -> Change | None:
         try:
@@ -181,3 +193,7 @@ class Watcher:
 
 def _is_new(job: Job) -> bool:
     return job.step in (Step.RECORDED, Step.SUBMITTING)
+
+
+def _waits(job: Job) -> bool:
+    return job.step is Step.SUBMITTED and job.status is Status.ACCEPTED

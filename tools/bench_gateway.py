@@ -262,8 +262,11 @@ def delays(followers: Sequence[Follower], times: Mapping[tuple[str, str], float]
     """Seconds from Slurm's change to the client's knowledge of it, never below 0: a job tells its end itself."""
     found = []
     for follower in followers:
-        seen = [moment for status, moment in follower.seen.items() if (status == "running") == (kind == "running")
-                and status != "accepted"]
+        seen = [
+            moment
+            for status, moment in follower.seen.items()
+            if (status == "running") == (kind == "running") and status != "accepted"
+        ]
         if seen and (follower.job, kind) in times:
             found.append(max(0.0, min(seen) - times[follower.job, kind]))
     return found
@@ -284,7 +287,7 @@ def following(folder: Path, figures: Figures, clients: int) -> None:
     print(f"\n{clients} clients follow jobs on Slurm", flush=True)
     with slurm(folder) as (cluster, tools):
         environment = gateway_on(cluster, tools)
-        for name, scenario in (("own", own_jobs), ("same", same_job))[int(os.environ.get("ONLY","0")):]:
+        for name, scenario in (("own", own_jobs), ("same", same_job))[int(os.environ.get("ONLY", "0")) :]:
             root = folder / name
             tokens = users(root)
             with serving(root, environment) as gateway:
@@ -327,7 +330,6 @@ async def own_jobs(
     figures.add("own: CPU of the gateway while jobs start and end", 100 * (gateway.cpu_seconds() - used) / passed, "%")
     times = slurm_times(cluster)
 
-
     for kind in ("running", "ended"):
         found = delays(followers, times, kind)
         figures.add(f"own: Slurm's change to client, {kind}, median of {len(found)}", statistics.median(found), "s")
@@ -354,7 +356,9 @@ async def same_job(
     probe = asyncio.create_task(probed(gateway.port, tokens[1], 20))
     await asyncio.wait_for(asyncio.gather(*tasks), 120)
     passed = time.monotonic() - began
-    figures.add("same: CPU of the gateway while the job tells progress", 100 * (gateway.cpu_seconds() - used) / passed, "%")
+    figures.add(
+        "same: CPU of the gateway while the job tells progress", 100 * (gateway.cpu_seconds() - used) / passed, "%"
+    )
     figures.add("same: answers meanwhile", (sum(each.answers for each in followers) - answers) / passed, "/s")
     figures.add("same: peak memory of the gateway", gateway.peak_mb(), "MB", 300)
     figures.add("same: another user's GET meanwhile, the longest", 1000 * max(await probe), "ms")
@@ -402,7 +406,7 @@ def posting(folder: Path, figures: Figures, pairs: int) -> None:
                     task = direct_task(folder / "direct" / str(number))
                     began = time.monotonic()
                     subprocess.run(
-                        _sbatch(task, SlurmSettings()),
+                        _sbatch(task, SlurmSettings(), ROOT / "phidias_gateway" / "schedulers" / "job.sh"),
                         env={**task.env, **cluster.environment},
                         capture_output=True,
                         check=True,
@@ -423,7 +427,6 @@ def posting(folder: Path, figures: Figures, pairs: int) -> None:
 def direct_task(folder: Path) -> Task:
     """What the gateway's task for an echo job is to sbatch."""
     (folder / "logs").mkdir(parents=True)
-    shutil.copyfile(ROOT / "phidias_gateway" / "schedulers" / "job.sh", folder / "job.sh")
     command = (sys.executable, "-m", "phidias_gateway.worker", str(folder), "1")
     resources = Resources(cpus=1, memory_gb=0.5, minutes=65)
     return Task(f"direct-{folder.name}", folder, 1, resources, command, {"HOME": os.environ.get("HOME", "/")})

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
 
 from phidias_gateway.access import Access
 from phidias_gateway.catalogue import Catalogue
 from phidias_gateway.documents import JSON, Link
 from phidias_gateway.http_errors import BadRequest
-from phidias_gateway.job import Job
 from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Gateway:
-    """The parts of one running gateway. `stopping` is set when it begins to stop."""
+    """The parts of one running gateway."""
 
     settings: Settings
     store: Store
@@ -30,18 +32,6 @@ class Gateway:
     catalogue: Catalogue
     access: Access
     signer: Signer
-    stopping: asyncio.Event
-
-    async def wait(self, change: Coroutine[Any, Any, Job]) -> None:
-        """Wait for a change of a job, or until the gateway stops: then everybody who waits is answered."""
-        tasks = [asyncio.ensure_future(change), asyncio.ensure_future(self.stopping.wait())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if tasks[0].done():
-                tasks[0].result()
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 # These are coroutines since FastAPI calls a plain function in another thread, and that for every request.
@@ -72,6 +62,24 @@ async def caller(request: Request) -> str:
     user = (await gateway(request)).access.user(request.headers, address)
     request.scope["user"] = user
     return user
+
+
+async def while_connected(request: Request, answer: Coroutine[Any, Any, T]) -> T:
+    """What is waited for. Raises ClientDisconnect as soon as the client is gone: nobody needs the answer then."""
+    waiting, gone = asyncio.ensure_future(answer), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise ClientDisconnect
+        return waiting.result()
+    finally:
+        waiting.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        """What is left of the request's body."""
 
 
 def self_link(request: Request, base: str, title: str = "This document") -> Link:

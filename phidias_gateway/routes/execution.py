@@ -15,7 +15,7 @@ from phidias_gateway.http_errors import BadRequest
 from phidias_gateway.job import Job, Status
 from phidias_gateway.routes import preferences
 from phidias_gateway.routes.bodies import json_body
-from phidias_gateway.routes.context import BaseUrl, TheGateway, User
+from phidias_gateway.routes.context import BaseUrl, TheGateway, User, while_connected
 from phidias_gateway.routes.jobs import status_response
 from phidias_gateway.routes.processes import find
 from phidias_gateway.routes.results import OUTCOME, outcome_response
@@ -144,8 +144,8 @@ async def execute(
     wishes = preferences.parse(request.headers.getlist("prefer"))
     if process.synchronous and (not wishes.respond_async or wishes.wait):
         limit = here.settings.limits.sync_seconds
-        await here.wait(here.jobs.ended(user, job.id, limit if wishes.wait is None else min(limit, wishes.wait)))
-        job = here.jobs.get(user, job.id)
+        seconds = limit if wishes.wait is None else min(limit, wishes.wait)
+        job = await while_connected(request, here.jobs.ended(user, job.id, seconds))
         if job.status.ended:
             return await _result(job, asked, len(process.Outputs.model_fields), base, here)
     headers = {"Location": f"{base}/jobs/{job.id}"}

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from phidias_gateway.http_errors import BadParameter
 from phidias_gateway.job import Status
 
+PROCESSES = 100
+"""That one question may name"""
 _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?P<seconds>:\d{2}(?:\.(?P<fraction>\d+))?)?(?:Z|[+-]\d{2}:\d{2})?)?", re.ASCII
 )
@@ -17,6 +19,18 @@ _INSTANT = re.compile(
 def words(values: Sequence[str] | None) -> list[str]:
     """A parameter given several times, or once with commas: OGC's clients do both."""
     return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
+
+
+def processes(values: Sequence[str] | None) -> list[str]:
+    """Ids of processes. Raises BadParameter for too many."""
+    found = list(dict.fromkeys(words(values)))
+    if len(found) > PROCESSES:
+        raise BadParameter(
+            f"{len(found)} processes are too many to ask for at once.",
+            remedy=f"Name up to {PROCESSES}, or leave the parameter out.",
+            input="processID",
+        )
+    return found
 
 
 def statuses(values: Sequence[str] | None) -> list[Status]:

@@ -26,8 +26,8 @@ from phidias_gateway.documents import (
 from phidias_gateway.job import Job, Status
 from phidias_gateway.retry import proposal
 from phidias_gateway.routes import preferences
-from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, self_link
-from phidias_gateway.routes.filters import interval, kinds, statuses, words
+from phidias_gateway.routes.context import BaseUrl, Gateway, TheGateway, User, caller, self_link, while_connected
+from phidias_gateway.routes.filters import interval, kinds, processes, statuses
 from phidias_gateway.settings import LimitSettings
 
 router = APIRouter(tags=["Jobs"])
@@ -115,25 +115,28 @@ async def job_list(
     """Your jobs, the newest first."""
     kinds(kind)
     since, until = interval(created)
-    page = await run_in_threadpool(
-        here.jobs.list,
-        user,
-        processes=words(process_id),
-        statuses=statuses(status),
-        since=since,
-        until=until,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        after=cursor,
-        limit=limit,
-    )
-    links = [self_link(request, base), Link(href=f"{base}/", rel="up", type=JSON, title="The landing page")]
-    if page.next:
-        following = request.url.include_query_params(cursor=page.next)
-        links.append(Link(href=f"{base}/jobs?{following.query}", rel="next", type=JSON, title="The next page"))
-    return JSONResponse(
-        JobList(jobs=[status_info(job, base, here.settings.limits) for job in page.jobs], links=links).json_value()
-    )
+    named, states = processes(process_id), statuses(status)
+
+    def answer() -> JSONResponse:
+        page = here.jobs.list(
+            user,
+            processes=named,
+            statuses=states,
+            since=since,
+            until=until,
+            min_duration=min_duration,
+            max_duration=max_duration,
+            after=cursor,
+            limit=limit,
+        )
+        links = [self_link(request, base), Link(href=f"{base}/", rel="up", type=JSON, title="The landing page")]
+        if page.next:
+            following = request.url.include_query_params(cursor=page.next)
+            links.append(Link(href=f"{base}/jobs?{following.query}", rel="next", type=JSON, title="The next page"))
+        jobs = [status_info(job, base, here.settings.limits) for job in page.jobs]
+        return JSONResponse(JobList(jobs=jobs, links=links).json_value())
+
+    return await run_in_threadpool(answer)
 
 
 @router.get(
@@ -159,8 +162,8 @@ async def job_status(
     headers = {} if wait is None else {"Preference-Applied": f"wait={wait:g}"}
     seen = preferences.matches(if_none_match, etag(job))
     if wait and not job.status.ended and (seen or not if_none_match):
-        await here.wait(here.jobs.changed(user, job_id, job.version, wait))
-        job = here.jobs.get(user, job_id)
+        job = await while_connected(request, here.jobs.changed(user, job_id, job.version, wait))
+        await caller(request)  # the token may have been revoked meanwhile
     if preferences.matches(if_none_match, etag(job)):
         return Response(status_code=304, headers={"ETag": etag(job), **headers})
     return status_response(job, base, here, headers)

@@ -188,6 +188,7 @@ def _sbatch(task: Task, slurm: SlurmSettings, tasks_at_once: int | None, script:
         f"--chdir={task.folder}",
         "--no-requeue",
         "--export=ALL",  # all of the scrubbed environment; named variables would be split at commas
+        "--propagate=NONE",  # a login node's limits, and those that this process has set itself, are not the job's
         "--nodes=1",
         "--ntasks=1",
         *_request(task.resources),

@@ -33,7 +33,7 @@ from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.inputs import AreaOfInterest
 from phidias_gateway.job import Status
 from phidias_gateway.limits import area_km2
-from phidias_gateway.retention import remove_expired
+from phidias_gateway.retention import Sweeper
 from phidias_gateway.store import Change
 from tests.gateway.jobs_of import BASE, ended, running, settings, submit, until
 
@@ -312,7 +312,8 @@ def test_results_before_the_end_after_a_failure_and_only_those_asked_for(tmp_pat
 
 def test_expired_jobs_leave_and_running_ones_never(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with running(settings(tmp_path)) as jobs:
+        made = settings(tmp_path)
+        async with running(made) as jobs:
             old, kept, pinned = [await ended(jobs, await submit(jobs)) for _ in range(3)]
             busy = await submit(jobs, seconds=1000)
             busy = await until(lambda: (job := jobs.get("ada", busy.id)).status is Status.RUNNING and job)
@@ -320,7 +321,7 @@ def test_expired_jobs_leave_and_running_ones_never(tmp_path: Path) -> None:
             pinned = await jobs.pin("ada", pinned.id, True)
             jobs._store.update([Change(old, past), Change(pinned, past)])
             await until(lambda: jobs._store.update([Change(jobs.get("ada", busy.id), past)]))
-            remove_expired(jobs._store, tmp_path / "jobs")
+            Sweeper(made, jobs._store).sweep()
             assert {job.id for job in jobs.list("ada").jobs} == {kept.id, pinned.id, busy.id}
             assert {path.name for path in (tmp_path / "jobs").iterdir()} == {kept.id, pinned.id, busy.id}
             await jobs.dismiss("ada", busy.id)

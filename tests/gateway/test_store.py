@@ -125,24 +125,27 @@ def test_filters(store: Store) -> None:
 def test_every_question_of_the_daily_round_uses_an_index(store: Store) -> None:
     """Reading 100,000 ended jobs to find the open ones would be felt twice a second."""
     questions = []
+    store.record(job(), key=None, digest="d", check=unchecked)
     connection = store._connection()
     connection.set_trace_callback(questions.append)
     store.open_jobs()
     store.page("ada", after="7", limit=10)
     store.page("ada", statuses=[Status.FAILED])
     store.page("ada", processes=["echo"])
+    store.page("ada", processes=["echo", "other"], statuses=[Status.FAILED, Status.RUNNING])
+    store.page("ada", since=START, until=START)
     store.count_open("ada", Status.RUNNING)
-    store.expired(START)
+    store.expire(START)
     store.find_key("ada", "k")
     store.count_pinned("ada")
     store.bytes_of("ada")
     store.measured("echo")
     connection.set_trace_callback(None)
-    assert len(questions) == 11
+    assert len([question for question in questions if question.startswith("SELECT id")]) > 10
     for question in questions:
         plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
         assert "SCAN" not in plan.replace("SCAN job USING INDEX open_job", ""), (question, plan)
-        assert "TEMP B-TREE" not in plan or "status IN" in question, (question, plan)
+        assert "TEMP B-TREE" not in plan, (question, plan)
 
 
 def test_an_upload_belongs_to_those_who_sent_it(store: Store) -> None:
