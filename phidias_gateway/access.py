@@ -1,7 +1,8 @@
 """Who may use the gateway: tokens, and the check of a request's `Authorization` header.
 
 A token is 256 bits of chance, so it is stored as a salted SHA-256; slow hashes are for passwords that people choose.
-The table lives in a database of its own that only the gateway's user can read.
+The table lives in a database of its own that only the gateway's user can read. It is asked at every request: what
+`phidias-gateway token` does to it counts at once in a gateway that runs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -24,6 +26,7 @@ from pathlib import Path
 from phidias_gateway.errors import PHIDIAS
 from phidias_gateway.http_errors import HttpError
 
+log = logging.getLogger(__name__)
 PREFIX = "phidias"
 FAILURES = 10
 """Failed attempts that one address may make on one token within WINDOW seconds"""
@@ -31,12 +34,16 @@ WINDOW = 60.0
 TRACKED = 10_000
 """Addresses remembered for throttling; beyond it the oldest are forgotten, so that memory stays bounded"""
 
+USED_SECONDS = 3600.0
+"""The last use of a token is written down no more often"""
+
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS token (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL, label TEXT NOT NULL,
     created REAL NOT NULL, expires REAL, revoked REAL
-) STRICT
+) STRICT;
+CREATE TABLE IF NOT EXISTS token_use (id TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 
@@ -82,16 +89,33 @@ class TokenInfo:
     created: float
     expires: float | None
     revoked: float | None
+    used: float | None
+    """To the hour"""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of a token that someone showed."""
+
+    known: bool
+    """A token of this id was made; the rest of it may be wrong"""
+    user: str | None
+    """Whose it is, if it is genuine and valid"""
 
 
 class Tokens:
     """The tokens of one gateway. Safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        self._database.execute(_SCHEMA)
+        self._database.executescript(_SCHEMA)
+        self._used: dict[str, float] = {}
 
     def close(self) -> None:
         with self._lock:
@@ -117,7 +141,8 @@ class Tokens:
         """Every token, oldest first."""
         with self._lock:
             rows = self._database.execute(
-                "SELECT id, user, label, created, expires, revoked FROM token ORDER BY created"
+                "SELECT id, user, label, created, expires, revoked, at FROM token LEFT JOIN token_use USING (id) "
+                "ORDER BY created"
             ).fetchall()
         return [TokenInfo(*row) for row in rows]
 
@@ -129,25 +154,39 @@ class Tokens:
             )
         return changed.rowcount == 1
 
-    def known(self, identifier: str) -> bool:
-        """Whether a token of this id was ever made."""
+    def revoke_all(self, user: str) -> int:
+        """End all tokens of a user at once; returns how many there were."""
         with self._lock:
-            row = self._database.execute("SELECT 1 FROM token WHERE id = ?", (identifier,)).fetchone()
-        return row is not None
+            query = "UPDATE token SET revoked = ? WHERE user = ? AND revoked IS NULL"
+            return self._database.execute(query, (time.time(), user)).rowcount
 
-    def user(self, token: str) -> str | None:
-        """The user whose valid token this is, or None."""
+    def check(self, token: str) -> Checked:
+        """Whose token this is, if it is one."""
         identifier, secret = _parts(token)
         with self._lock:
             row = self._database.execute(
                 "SELECT user, salt, hash, expires, revoked FROM token WHERE id = ?", (identifier,)
             ).fetchone()
         if row is None:
-            return None
+            return Checked(False, None)
         user, salt, digest, expires, revoked = row
         genuine = hmac.compare_digest(digest, _hash(salt, secret))
         valid = revoked is None and (expires is None or time.time() < expires)
-        return str(user) if genuine and valid else None
+        if not (genuine and valid):
+            return Checked(True, None)
+        self._note(identifier)
+        return Checked(True, str(user))
+
+    def _note(self, identifier: str) -> None:
+        now = time.time()
+        if 0 <= now - self._used.get(identifier, -USED_SECONDS) < USED_SECONDS:
+            return
+        self._used[identifier] = now
+        try:
+            with self._lock:
+                self._database.execute("INSERT OR REPLACE INTO token_use (id, at) VALUES (?, ?)", (identifier, now))
+        except sqlite3.OperationalError as error:  # a full disk must not lock anybody out
+            log.warning("the use of the token %s cannot be noted: %s", identifier, error)
 
 
 class Access:
@@ -163,17 +202,16 @@ class Access:
         if not header:
             raise NotAuthenticated("The request carries no token.")
         name, token = _credentials(header)
-        identifier = _parts(token)[0]
+        checked = self._tokens.check(token)
         # Failures count per address and token: guessing never locks out another user behind the same address.
-        place = (address, identifier if self._tokens.known(identifier) else "")
-        self._check(place)
-        user = self._tokens.user(token)
-        if user is None or (name is not None and name != user):
+        place = (address, _parts(token)[0] if checked.known else "")
+        self._slow_down(place)
+        if checked.user is None or (name is not None and name != checked.user):
             self._failed(place)
             raise NotAuthenticated("The token is not valid here: mistyped, expired, revoked or of another user.")
-        return user
+        return checked.user
 
-    def _check(self, place: tuple[str, str]) -> None:
+    def _slow_down(self, place: tuple[str, str]) -> None:
         times = self._failures.get(place)
         if not times:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -15,7 +16,10 @@ from phidias_gateway.errors import PhidiasError
 
 if TYPE_CHECKING:
     from phidias_gateway.access import Tokens
+    from phidias_gateway.links import Signer
     from phidias_gateway.settings import Settings
+
+_MOST_DAYS = 36_500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,13 +62,22 @@ def _parser() -> argparse.ArgumentParser:
     tokens = token.add_subparsers(required=True, metavar="ACTION")
     create = tokens.add_parser("create", help="Print a new token as JSON: it is shown only once")
     create.add_argument("user", metavar="USER")
-    create.add_argument("--days", type=float, help="lifetime; default: access.token_days")
+    create.add_argument("--days", type=_days, help="lifetime; default: access.token_days")
     create.add_argument("--label", default="", help="a note, shown by list")
     create.set_defaults(command=_token_create)
     tokens.add_parser("list", help="All tokens as JSON, without their secrets").set_defaults(command=_token_list)
-    revoke = tokens.add_parser("revoke", help="End a token at once")
-    revoke.add_argument("id", metavar="ID", help="as listed")
+    revoke = tokens.add_parser("revoke", help="End a token, or all of a user, at once")
+    which = revoke.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", metavar="ID", nargs="?", help="as listed")
+    which.add_argument("--user", help="end all tokens of this user")
     revoke.set_defaults(command=_token_revoke)
+
+    link = commands.add_parser("links", help="Change the key of the signed result links")
+    links = link.add_subparsers(required=True, metavar="ACTION")
+    rotate = links.add_parser("rotate", help="Sign with a new key; links already given out live until they expire")
+    rotate.set_defaults(command=_links_rotate)
+    end = links.add_parser("revoke", help="End all links given out so far at once")
+    end.set_defaults(command=_links_revoke)
     return parser
 
 
@@ -129,7 +142,7 @@ def _token_create(options: argparse.Namespace) -> int:
     days = options.days or settings.access.token_days
     with _tokens(settings) as tokens:
         try:
-            token = tokens.create(options.user, lifetime=days * 86400 if days else None, label=options.label)
+            token = tokens.create(options.user, lifetime=days * 86400, label=options.label)
         except ValueError as error:
             raise PhidiasError(str(error), remedy="Choose another name.") from None
     return _print({"user": options.user, "token": token})
@@ -148,6 +161,7 @@ def _token_list(options: argparse.Namespace) -> int:
                 "created": shown(token.created),
                 "expires": shown(token.expires),
                 "revoked": shown(token.revoked),
+                "used": shown(token.used),
             }
             for token in tokens.list()
         ]
@@ -156,16 +170,50 @@ def _token_list(options: argparse.Namespace) -> int:
 
 def _token_revoke(options: argparse.Namespace) -> int:
     with _tokens(_settings()) as tokens:
-        if not tokens.revoke(options.id):
-            raise PhidiasError(f"There is no valid token {options.id!r}.", remedy="See: phidias-gateway token list")
+        ended = tokens.revoke_all(options.user) if options.user else tokens.revoke(options.id)
+    if not ended:
+        what = f"of {options.user!r}" if options.user else repr(options.id)
+        raise PhidiasError(f"There is no valid token {what}.", remedy="See: phidias-gateway token list")
+    return 0
+
+
+def _links_rotate(options: argparse.Namespace) -> int:
+    _signer(_settings()).rotate()
+    return 0
+
+
+def _links_revoke(options: argparse.Namespace) -> int:
+    _signer(_settings()).revoke()
     return 0
 
 
 def _tokens(settings: Settings) -> closing[Tokens]:
     from phidias_gateway.access import Tokens
 
-    settings.store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_owner(settings)
     return closing(Tokens(settings.store.tokens))
+
+
+def _signer(settings: Settings) -> Signer:
+    from phidias_gateway.links import Signer
+
+    _check_owner(settings)
+    return Signer(settings.store.link_keys, lifetime=settings.access.link_seconds)
+
+
+def _check_owner(settings: Settings) -> None:
+    """Make the store's folder. What another user, such as root, put there could not be read by the gateway."""
+    root = settings.store.root
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (owner := root.stat().st_uid) != os.geteuid():
+        raise PhidiasError(f"{root} belongs to another user (uid {owner}).", remedy="Run this command as that user.")
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 < days <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_MOST_DAYS}")
+    return days
 
 
 def _settings() -> Settings:

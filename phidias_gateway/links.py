@@ -3,6 +3,7 @@
 GDAL and every tool that takes a path can stream such a link, where a header with a token would get lost on the way.
 The signature is an HMAC-SHA256 (RFC 2104) over the job, the file and the expiry. Keys lie in a file that only the
 gateway's user can read; the newest signs, and older ones are honoured while links made with them may still be valid.
+The file is looked at for every link: what `phidias-gateway links` does to it counts at once in a gateway that runs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ STEPS = 24
 """Expiries are rounded up to a 24th of the lifetime: the same result keeps the same link for a while, so caches hit."""
 
 Verdict = Literal["valid", "expired", "forged"]
+_State = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,15 @@ class Signer:
         self._path = path
         self._lifetime = lifetime
         self._rotation = rotation
-        self._keys = self._renewed()
+        self._keys, self._seen = self._renewed()
+
+    def rotate(self) -> None:
+        """Sign with a new key from now on; links that are out stay valid until they expire."""
+        self._keys, self._seen = self._renewed(new=True)
+
+    def revoke(self) -> None:
+        """End all links at once."""
+        self._keys, self._seen = self._renewed(new=True, keep=False)
 
     def url(self, base_url: str, job_id: str, file: str) -> str:
         """The absolute, signed address of a result file below `base_url`."""
@@ -57,11 +67,9 @@ class Signer:
     def sign(self, job_id: str, file: str) -> dict[str, str]:
         """The query parameters `expires` (seconds since 1970) and `signature` for one file of one job."""
         now = time.time()
-        if now - self._keys[0].created > self._rotation:
-            self._keys = self._renewed()
+        key = self._current()[0]
         step = max(1, self._lifetime // STEPS)
         expires = str(int((now + self._lifetime) // step + 1) * step)
-        key = self._keys[0]
         return {"expires": expires, "signature": f"{key.id}.{_digest(key, job_id, file, expires)}"}
 
     def check(self, job_id: str, file: str, expires: str, signature: str) -> Verdict:
@@ -69,22 +77,28 @@ class Signer:
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
             return "forged"
         identifier, _, digest = signature.partition(".")
-        key = next((key for key in self._keys if key.id == identifier), None)
+        key = next((key for key in self._current() if key.id == identifier), None)
         if key is None or not hmac.compare_digest(digest, _digest(key, job_id, file, expires)):
             return "forged"
         return "valid" if time.time() < int(expires) else "expired"
 
-    def _renewed(self) -> tuple[Key, ...]:
-        """The keys on disk, newest first, with a new one where due; those too old to have a valid link are dropped."""
+    def _current(self) -> tuple[Key, ...]:
+        """The keys, newest first; read anew if another process has replaced them, or if a new one is due."""
+        if _state(self._path) != self._seen or time.time() - self._keys[0].created > self._rotation:
+            self._keys, self._seen = self._renewed()
+        return self._keys
+
+    def _renewed(self, *, new: bool = False, keep: bool = True) -> tuple[tuple[Key, ...], _State]:
+        """The keys on disk, with a new one where due; those too old to have a valid link are dropped."""
         with _locked(self._path):
             keys = [Key(**entry) for entry in json.loads(self._path.read_bytes())] if self._path.exists() else []
             now = time.time()
-            kept = [key for key in keys if now - key.created < self._rotation + 2 * self._lifetime]
-            if not kept or now - kept[0].created > self._rotation:
+            kept = [key for key in keys if keep and now - key.created < self._rotation + 2 * self._lifetime]
+            if new or not kept or now - kept[0].created > self._rotation:
                 kept.insert(0, Key(secrets.token_hex(4), secrets.token_urlsafe(32), now))
             if kept != keys:
                 _replace(self._path, json.dumps([asdict(key) for key in kept]).encode())
-        return tuple(kept)
+            return tuple(kept), _state(self._path)
 
 
 def preview_path(file: str) -> str:
@@ -96,6 +110,15 @@ def _digest(key: Key, job_id: str, file: str, expires: str) -> str:
     message = "\n".join(("v1", job_id, file, expires)).encode()
     digest = hmac.digest(key.secret.encode(), message, "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _state(path: Path) -> _State:
+    """What tells this content of the file from another: it is only ever replaced."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class LimitSettings(Section):
 
 
 class AccessSettings(Section):
-    token_days: Annotated[float, Field(gt=0)] = 90.0
+    token_days: Annotated[float, Field(gt=0, le=36_500)] = 90.0
     """Lifetime of a new token"""
     link_seconds: Annotated[int, Field(gt=0)] = 86_400
     """Lifetime of a signed result link"""

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from phidias_gateway.access import FAILURES, WINDOW, Access, NotAuthenticated, Tokens, TooManyFailures
+from phidias_gateway.access import (
+    FAILURES,
+    USED_SECONDS,
+    WINDOW,
+    Access,
+    Checked,
+    NotAuthenticated,
+    Tokens,
+    TooManyFailures,
+)
 
 
 @pytest.fixture
@@ -80,9 +89,9 @@ def test_a_wrong_secret_does_not(tokens: Tokens, access: Access) -> None:
 def test_it_expires(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
     token = tokens.create("ada", lifetime=60)
     later = time.time() + 61
-    assert tokens.user(token) == "ada"
+    assert tokens.check(token) == Checked(True, "ada")
     monkeypatch.setattr(time, "time", lambda: later)
-    assert tokens.user(token) is None
+    assert tokens.check(token) == Checked(True, None)
 
 
 def test_it_is_revoked_at_once_also_by_another_process(tokens: Tokens, tmp_path: Path) -> None:
@@ -93,7 +102,52 @@ def test_it_is_revoked_at_once_also_by_another_process(tokens: Tokens, tmp_path:
     assert other.revoke(listed.id)
     assert not other.revoke(listed.id)
     other.close()
-    assert tokens.user(token) is None
+    assert tokens.check(token).user is None
+
+
+def test_all_tokens_of_a_user_end_at_once(tokens: Tokens) -> None:
+    mine, other = [tokens.create("ada"), tokens.create("ada")], tokens.create("eve")
+    assert tokens.revoke_all("ada") == 2
+    assert tokens.revoke_all("ada") == 0
+    assert [tokens.check(token).user for token in (*mine, other)] == [None, None, "eve"]
+
+
+def test_the_last_use_is_noted_to_the_hour(tokens: Tokens, access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tokens.create("ada")
+    access_of = bearer(token)
+    assert tokens.list()[0].used is None
+    start = time.time()
+    for later, noted in ((0.0, 0.0), (USED_SECONDS - 1, 0.0), (USED_SECONDS + 1, USED_SECONDS + 1)):
+        monkeypatch.setattr(time, "time", lambda later=later: start + later)
+        for _ in range(3):
+            access.user(access_of, "::1")
+        assert tokens.list()[0].used == start + noted
+    with pytest.raises(NotAuthenticated):
+        access.user(bearer(token + "x"), "::1")
+
+
+def test_a_request_writes_nothing(tokens: Tokens, access: Access) -> None:
+    token = tokens.create("ada")
+    access.user(bearer(token), "::1")
+    written = tokens._database.total_changes
+    for _ in range(10):
+        access.user(bearer(token), "::1")
+    assert tokens._database.total_changes == written
+
+
+def test_a_table_made_before_is_taken_over_and_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.sqlite3"
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "CREATE TABLE token (id TEXT PRIMARY KEY, user TEXT NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL, "
+            "label TEXT NOT NULL, created REAL NOT NULL, expires REAL, revoked REAL) STRICT"
+        )
+    database.close()
+    path.chmod(0o644)
+    tokens = Tokens(path)
+    assert tokens.check(tokens.create("ada")).user == "ada"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    tokens.close()
 
 
 def test_the_file_is_private_and_holds_no_token(tokens: Tokens, tmp_path: Path) -> None:

@@ -133,6 +133,59 @@ def test_tokens_are_made_listed_and_revoked(here: dict[str, str]) -> None:
     again = command(here, "token", "revoke", listed["id"])
     assert (again.returncode, "token list" in again.stderr) == (1, True)
     assert command(here, "token", "create", "a b").returncode == 1
+    for days in ("0", "-1", "inf", "nan", "x"):
+        assert command(here, "token", "create", "ada", f"--days={days}").returncode == 2
+    assert command(here, "token", "create", "ada").returncode == 0
+    assert command(here, "token", "revoke", "--user", "ada").returncode == 0
+    assert all(token["revoked"] for token in json.loads(command(here, "token", "list").stdout))
+    assert command(here, "token", "revoke", "--user", "ada").returncode == 1
+
+
+def test_what_is_revoked_ends_at_once_in_a_gateway_that_runs(tmp_path: Path) -> None:
+    running = Running.start(tmp_path)
+    other = running.another_user("ada")
+    job = other.start_job("lab-files", inputs={"size": 4})["id"]
+    other.finished(job)
+    link = other.get(f"/jobs/{job}/results").json()["data"]["href"]
+    assert requests.get(link, timeout=10).content == b"\0\1\2\3"
+    assert command(running.environment, "links", "rotate").returncode == 0
+    assert requests.get(link, timeout=10).status_code == 200
+    assert command(running.environment, "links", "revoke").returncode == 0
+    assert requests.get(link, timeout=10).status_code == 404
+    fresh = other.get(f"/jobs/{job}/results").json()["data"]["href"]
+    assert requests.get(fresh, timeout=10).status_code == 200
+
+    slow = other.start_job(inputs={"pause": 600})["id"]
+    answers: list[requests.Response] = []
+
+    def follow() -> None:
+        while not answers or answers[-1].status_code == 200:
+            tag = answers[-1].headers["ETag"] if answers else '"0"'
+            answers.append(other.get(f"/jobs/{slow}", headers={"Prefer": "wait=60", "If-None-Match": tag}))
+
+    waiter = threading.Thread(target=follow)
+    waiter.start()
+    while not answers:
+        assert waiter.is_alive()
+    listed = json.loads(command(running.environment, "token", "list").stdout)
+    assert all(token["used"] for token in listed if token["user"] == "ada")
+    assert command(running.environment, "token", "revoke", "--user", "ada").returncode == 0
+    assert other.get("/jobs").status_code == 401
+    waiter.join(30)  # also the request that was waiting hears nothing more of the job
+    assert answers[-1].status_code == 401
+    assert running.get("/jobs").status_code == 200
+    other.session.close()
+    running.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_store_of_another_user_is_not_touched(here: dict[str, str]) -> None:
+    root(here).mkdir()
+    os.chown(root(here), 12345, 12345)
+    refused = command(here, "token", "create", "ada")
+    assert refused.returncode == 1
+    assert "12345" in refused.stderr
+    assert list(root(here).iterdir()) == []
 
 
 def test_describe_is_the_whole_of_every_process(here: dict[str, str]) -> None:

@@ -85,3 +85,24 @@ def test_only_the_owner_can_read_the_keys(path: Path) -> None:
 def test_names_are_quoted(path: Path) -> None:
     url = Signer(path, lifetime=3600).url("http://g", "job", "a b?&é.tif")
     assert urlsplit(url).path == "/jobs/job/results/a%20b%3F%26%C3%A9.tif"
+
+
+def test_a_new_key_spares_the_links_that_are_out_and_counts_at_once_in_another_process(path: Path) -> None:
+    serving, command = Signer(path, lifetime=3600), Signer(path, lifetime=3600)
+    old = serving.sign("job", "index.tif")
+    command.rotate()
+    new = serving.sign("job", "index.tif")
+    assert new["signature"].partition(".")[0] != old["signature"].partition(".")[0]
+    assert check(serving, old) == check(serving, new) == "valid"
+
+
+def test_revoked_links_end_at_once_in_another_process(path: Path) -> None:
+    serving, command = Signer(path, lifetime=3600), Signer(path, lifetime=3600)
+    old = serving.sign("job", "index.tif")
+    command.revoke()
+    assert check(serving, old) == "forged"
+    assert check(serving, serving.sign("job", "index.tif")) == "valid"
+    assert len(json.loads(path.read_text())) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.unlink()
+    assert check(serving, serving.sign("job", "index.tif")) == "valid"
