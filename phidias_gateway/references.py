@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from phidias_gateway.errors import InputError
+from phidias_gateway.hosts import Hosts
 
 
 class Archive(BaseModel):
@@ -23,12 +23,15 @@ class Archive(BaseModel):
     path: Path
 
     def local_path(self, href: str) -> Path | None:
-        """The file behind `href`, or None if it is not of this archive; never outside `path`, links followed."""
+        """The file behind `href`, or None if it is not of this archive. Raises ValueError if it would lie outside
+        `path`, links followed."""
         if not href.startswith(self.prefix):
             return None
         root = self.path.resolve()
         path = (root / unquote(href[len(self.prefix) :].partition("?")[0]).lstrip("/")).resolve()
-        return path if path.is_relative_to(root) else None
+        if not path.is_relative_to(root):
+            raise ValueError("it lies outside the archive")
+        return path
 
 
 class Site(BaseModel):
@@ -41,7 +44,7 @@ class Site(BaseModel):
     """Host names or addresses that may be read although they are not public."""
 
     def locate(self, href: str, *, input: str) -> str:
-        """The local path or the http(s) address to read `href` from.
+        """The local path or the http(s) address to read `href` from; an address is to be read through `guard`.
 
         Raises InputError, naming `input`, for anything else: other schemes, local paths, loopback and private
         addresses that the site does not allow by name.
@@ -49,43 +52,54 @@ class Site(BaseModel):
         for archive in self.archives:
             if href == archive.name:
                 return str(archive.path.resolve() / "catalog.json")
-            path = archive.local_path(href)
+            try:
+                path = archive.local_path(href)
+            except ValueError:  # outside, or no path at all: it holds a NUL
+                raise InputError(
+                    input,
+                    f"{href[:200]!r} leads out of the archive {archive.name!r}.",
+                    remedy="Give the address of a file in the archive.",
+                ) from None
             if path is not None:
                 return str(path)
-        self.addresses(href, input=input)
+        self.check(href, input=input)
         return href
 
-    def addresses(self, href: str, *, input: str) -> list[str]:
-        """The IP addresses of an http(s) address that may be read: whoever connects to one of these can't be rebound.
-
-        Raises InputError, naming `input`, as `locate` does.
-        """
+    def check(self, href: str, *, input: str) -> None:
+        """Raises InputError, naming `input`, for what is no http(s) address of a host that may be read."""
         try:
             parts = urlsplit(href)
             host, port = parts.hostname, parts.port
         except ValueError:
             host, port, parts = None, None, urlsplit("")
-        if parts.scheme not in ("http", "https") or not host:
+        # Control characters and blanks: libraries disagree about where such an address leads.
+        if parts.scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20\x7f-\xa0\\]", href):
             raise InputError(
                 input,
                 f"{href[:200]!r} is neither an http(s) address nor in an archive of this site.",
                 remedy=f"Give an http(s) address, or one of the site's archives: {self._archive_names()}.",
             )
+        if parts.username is not None:
+            raise InputError(
+                input,
+                f"The address at {host!r} holds a user name.",
+                remedy="Give one that can be read without signing in.",
+            )
+        hosts = Hosts(self.allow_hosts)
+        if hosts.is_allowed(host):
+            return
         try:
-            found = socket.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # UnicodeError: a name that no host can have
+            hosts.addresses(host, port or 443)
+        except PermissionError:
+            raise InputError(
+                input,
+                f"The host {host!r} is not a public address.",
+                remedy="Ask the site's administrator to add it to references.allow_hosts, or use a public address.",
+            ) from None
+        except OSError:
             raise InputError(
                 input, f"The host {host!r} cannot be found.", remedy="Check the address for a typing error."
             ) from None
-        addresses = [str(address[0]) for *_, address in found]
-        for address in addresses if host not in self.allow_hosts else ():
-            if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-                raise InputError(
-                    input,
-                    f"The host {host!r} is not a public address.",
-                    remedy="Ask the site's administrator to add it to references.allow_hosts, or use a public address.",
-                )
-        return addresses
 
     def _archive_names(self) -> str:
         return ", ".join(archive.name for archive in self.archives) or "(none configured)"

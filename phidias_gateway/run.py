@@ -13,6 +13,7 @@ from typing import Any
 
 from phidias_gateway import causes
 from phidias_gateway.errors import DiskFull, PhidiasError
+from phidias_gateway.guard import guard
 from phidias_gateway.job_folder import JobFolder, Turn, sync_folder, to_json
 from phidias_gateway.outputs import FileOutput, sha256
 from phidias_gateway.parts import duration_of_all, failure_of_parts, finished_tasks, task_number
@@ -64,13 +65,15 @@ def _run(folder: JobFolder, turn: Turn, request: Mapping[str, Any]) -> dict[str,
     folder.tiles.mkdir(exist_ok=True)
     os.chdir(scratch)
     os.environ["TMPDIR"] = str(scratch)
+    site = Site.model_validate(request["site"])
+    guard(site).cover()
     workspace = Workspace(
         job_id=request["job_id"],
         results=results,
         scratch=scratch,
         tiles=folder.tiles,
         plan=folder.plan(),
-        site=Site.model_validate(request["site"]),
+        site=site,
         resources=Resources.model_validate(request["resources"]),
         report=_Reporter(folder, turn.part),
         task=task_number(turn, parts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from phidias_gateway.guard import guard, parts, reason, refusal
 from phidias_gateway.references import Site
 
 MAX_BYTES = 64 * 2**20
+MAX_SECONDS = 120.0
+"""For one document, however slowly it comes"""
 MAX_REDIRECTS = 5
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two parts of an answer"""
@@ -42,13 +45,9 @@ class GuardedReader:
             allowed_methods=("GET", "HEAD", "POST"),
             raise_on_status=False,
         )
-        adapter = _PinnedAdapter(site, input, max_retries=retry, pool_maxsize=connections)
         self._site = site
         self._input = input
-        self._session = requests.Session()
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        self._session.auth = lambda request: request  # or requests would look for passwords in ~/.netrc
+        self._session = guard(site).session(retry=retry, connections=connections)
 
     def text(
         self,
@@ -65,7 +64,7 @@ class GuardedReader:
             answer = self._send(place, method, headers, parameters)
             if not isinstance(answer, _Redirect):
                 return answer.decode("utf-8", errors="replace")
-            href = urljoin(place, answer.href)
+            href = answer.href
             method = "GET" if answer.status == 303 else method
             parameters = parameters if method == "POST" else None
         raise Unreadable("it redirects too often")
@@ -82,7 +81,7 @@ class GuardedReader:
             answer = self._send(place, "GET", {"Range": "bytes=0-0"}, None, most=1)
             if not isinstance(answer, _Redirect):
                 return place
-            href = urljoin(place, answer.href)
+            href = answer.href
         raise Unreadable("it redirects too often")
 
     def close(self) -> None:
@@ -104,43 +103,20 @@ class GuardedReader:
                 method, href, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True, **body
             ) as response:
                 if response.is_redirect:
-                    return _Redirect(response.headers["location"], response.status_code)
+                    return _Redirect(urljoin(href, response.headers["location"]), response.status_code)
+                if (refused := refusal(response)) is not None:
+                    raise Unreadable(refused)
                 if not response.ok:
                     raise Unreadable(f"it answers {response.status_code} {response.reason}", response.status_code)
-                for chunk in response.iter_content(2**16):
-                    content += chunk
+                for part in parts(response, time.monotonic() + MAX_SECONDS):
+                    content += part
                     if most and len(content) >= most:
                         break
                     if len(content) > MAX_BYTES:
                         raise Unreadable(f"it sends more than {MAX_BYTES >> 20} MB")
-        except requests.Timeout:
-            raise Unreadable("it does not answer in time") from None
-        except requests.RequestException as error:
-            raise Unreadable(_reason(error)) from None
+        except (requests.RequestException, ValueError) as error:  # ValueError: an address no request can have
+            raise Unreadable(reason(error) if isinstance(error, requests.RequestException) else str(error)) from None
         return bytes(content)
-
-
-class _PinnedAdapter(HTTPAdapter):
-    """Connects to the very address that the site has checked: a name may mean another one a moment later.
-
-    Through a proxy it is the proxy that looks names up.
-    """
-
-    def __init__(self, site: Site, input: str, **options: Any) -> None:
-        super().__init__(**options)
-        self._site = site
-        self._input = input
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
-        name = host["host"]
-        address = self._site.addresses(str(request.url), input=self._input)[0]
-        if host["scheme"] == "https":
-            options = {**options, "server_hostname": name, "assert_hostname": name}
-        request.headers["Host"] = urlsplit(str(request.url)).netloc.rpartition("@")[2]
-        return {**host, "host": address}, options
 
 
 @dataclass(frozen=True)
@@ -161,12 +137,8 @@ def without_query(href: str) -> str:
 
 def _read_file(path: Path) -> str:
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise Unreadable(f"the archive's file has more than {MAX_BYTES >> 20} MB")
         return path.read_text("utf-8", errors="replace")
     except OSError as error:
         raise Unreadable(f"the archive's file cannot be read ({error.strerror})") from None
-
-
-def _reason(error: requests.RequestException) -> str:
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    text = str(cause or error).rpartition(": ")[2]
-    return re.sub(r"^\[Errno -?\d+\] ", "", text)[:200]
