@@ -6,6 +6,7 @@ Without a wish of the user's it is the pixel grid of the first scene, so that no
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,9 @@ from phidias_gateway.errors import InputError
 
 MAX_PIXELS = 100_000_000_000
 METRES_PER_DEGREE = 111_320.0
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*:[A-Z0-9]+")
+_WKT = re.compile(r"\s*[A-Z][A-Z0-9_]*\s*\[")
+_FILE = re.compile(r"PARAMETERFILE|grids=", re.IGNORECASE)
 _EPSILON = 1e-6  # of a pixel: rounding of coordinates
 
 
@@ -94,13 +98,26 @@ class Tile:
 
 
 def native_grid(crs: str, transform: Sequence[float], rows_columns: Sequence[int]) -> Grid | None:
-    """The pixel grid of an image, or None if it is rotated or not known well enough."""
-    if not crs or len(transform) < 6 or len(rows_columns) != 2:
+    """The pixel grid of an image, or None if it is rotated or not known well enough.
+
+    GDAL takes an address or a path for a reference system as well, and reads it; such a `crs` counts as not known.
+    """
+    if (
+        not (_CODE.fullmatch(crs) or _WKT.match(crs))
+        or names_a_file(crs)
+        or len(transform) < 6
+        or len(rows_columns) != 2
+    ):
         return None
     a, b, c, d, e, f = transform[:6]
     if b or d or a <= 0 or e >= 0:
         return None
     return Grid(crs, c, f, a, -e, int(rows_columns[1]), int(rows_columns[0]))
+
+
+def names_a_file(wkt: str) -> bool:
+    """Whether a reference system refers to a file, such as a grid of shifts, which PROJ would open."""
+    return _FILE.search(wkt) is not None
 
 
 def output_grid(

@@ -1,7 +1,7 @@
 """Opening the images of scenes: guarded, with GDAL's network options, and with errors that name the scene.
 
 Only GeoTIFF and JPEG 2000, formats of one file: others (VRT and its like) could make GDAL open any file that the job
-may read.
+may read. And of these, none that names other files in its metadata.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from phidias_gateway.errors import InputError, SourceUnreadable
+from phidias_gateway.guard import guard
 from phidias_gateway.references import Site
 from phidias_processes.eo.bands import Band
+from phidias_processes.eo.grid import names_a_file
 from phidias_processes.eo.guarded_http import GuardedReader, Unreadable, is_web, without_query
 
 GDAL_OPTIONS = {
@@ -50,6 +52,7 @@ class Sources:
 
     def __init__(self, site: Site, input: str = "scenes") -> None:
         self._reader = GuardedReader(site, input=input)
+        self._options = {**GDAL_OPTIONS, **guard(site).gdal_options}
         self._places: dict[str, str] = {}
         self._idle: OrderedDict[tuple[str, str], list[DatasetReader]] = OrderedDict()
         self._lock = Lock()
@@ -64,11 +67,11 @@ class Sources:
             place = self._place(scene, band)
             opened: list[tuple[tuple[str, str], DatasetReader]] = []
             try:
-                with gdal(), self._lending(place, opened) as open_at:
+                with rasterio.Env(**self._options), self._lending(place, opened) as open_at:
                     return work(open_at)
             except RasterioError as error:
                 self._forget(opened)
-                for_good = not is_web(place) or "not recognized" in str(error)
+                for_good = not is_web(place) or isinstance(error, _Refused) or "not recognized" in str(error)
                 if for_good or attempt == ATTEMPTS:
                     raise _unreadable(scene, band, _reason(error, place)) from None
                 time.sleep(attempt / 2)
@@ -106,7 +109,7 @@ class Sources:
         self._reader.close()
 
     def _place(self, scene: str, band: Band) -> str:
-        """The local path, or the address after guarded redirects: GDAL itself would follow them anywhere."""
+        """The local path, or the address after all redirects, so that GDAL need not follow them for every range."""
         if band.href not in self._places:
             try:
                 self._places[band.href] = self._reader.final_place(band.href)
@@ -119,18 +122,44 @@ class Sources:
             dataset.close()
 
 
+class _Refused(RasterioIOError):
+    """The file is one that must not be read."""
+
+
 def _open(place: str, level: str) -> DatasetReader:
-    if not is_web(place) and not Path(place).is_file():
+    """The image. At a level only once it has been looked at without: GDAL opens the overviews' file to find a level."""
+    if not is_web(place) and not _is_file(place):
         raise RasterioIOError("the file is not in the archive")
     path = f"/vsicurl/{place}" if is_web(place) else place
-    options = {"OVERVIEW_LEVEL": level} if level else {}
+    dataset = _checked(path)
+    if not level:
+        return dataset
+    dataset.close()
+    return _checked(path, OVERVIEW_LEVEL=level)
+
+
+def _is_file(place: str) -> bool:
     try:
-        return rasterio.open(path, driver="GTiff", **options)
+        return Path(place).is_file()
+    except OSError:  # a name too long for any file
+        return False
+
+
+def _checked(path: str, **options: str) -> DatasetReader:
+    try:
+        dataset = rasterio.open(path, driver="GTiff", **options)
     except RasterioIOError as error:
         try:
-            return rasterio.open(path, driver="JP2OpenJPEG", **options)
+            dataset = rasterio.open(path, driver="JP2OpenJPEG", **options)
         except RasterioIOError:
             raise error from None
+    # GDAL would open these, wherever they are, by any driver; PROJ a grid of the reference system.
+    overviews, geolocation = dataset.tags(ns="OVERVIEWS"), dataset.tags(ns="GEOLOCATION")
+    wkt = dataset.crs.to_wkt(version="WKT2_2019") if dataset.crs else ""
+    if "OVERVIEW_FILE" in overviews or {"X_DATASET", "Y_DATASET"} & geolocation.keys() or names_a_file(wkt):
+        dataset.close()
+        raise _Refused("it refers to other files")
+    return dataset
 
 
 def _reason(error: Exception, place: str) -> str:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "phidias_qgis": {"phidias_qgis", "backend_client"},
 }
 # A pack of processes uses no private door: what PHIDIAS's own pack may use is what any laboratory may use.
-PUBLIC_DOOR = {"process", "inputs", "outputs", "errors", "references"}
+PUBLIC_DOOR = {"process", "inputs", "outputs", "errors", "references", "guard"}
 HEAVY = {"dask", "numba", "numpy", "odc", "onnxruntime", "osgeo", "pandas", "pyogrio", "pyproj", "pystac"}
 HEAVY |= {"pystac_client", "rasterio", "scipy", "shapely", "skimage", "sklearn", "spyndex", "xarray"}
 
