@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from backend_client.answers import description_in, job_in, results_in
 from backend_client.cache import DescriptionCache
@@ -48,6 +50,8 @@ from backend_client.models import (
 )
 from backend_client.patience import Cancel, never
 from backend_client.results import Result
+from backend_client.ssh import COMMAND
+from backend_client.tunnel import SshTunnel
 from backend_client.uploads import upload
 
 logger = logging.getLogger(__name__)
@@ -77,6 +81,30 @@ class Gateway:
         self._cache = cache
         self._piece = piece
         self._answered: dict[str, tuple[Job, Mapping[str, Result]]] = {}
+
+    @classmethod
+    def over_ssh(
+        cls,
+        host: str,
+        *,
+        command: str = COMMAND,
+        timeout: Timeout = (10.0, 60.0),
+        cache: DescriptionCache | None = None,
+    ) -> Gateway:
+        """A gateway of one's own on a login node, started there if need be, through an SSH tunnel.
+
+        host: as for ssh, such as `ada@login.example.org`; it must let one in without a question (key or agent).
+        command: path of `phidias-gateway` there. The tunnel is closed with this object, the gateway runs on.
+        Raises PackageMissing (paramiko), BadConnection, GatewayUnreachable, GatewayFailed.
+        """
+        tunnel = SshTunnel(host, command=command)
+        tunnel.open()
+        session = requests.Session()
+        session.trust_env = False  # no proxy for this computer's own address
+        session.mount(f"{tunnel.url}/", tunnel.transport(HTTPAdapter()))
+        gateway = cls(tunnel.url, session=session, timeout=timeout, cache=cache)
+        weakref.finalize(gateway, tunnel.close)
+        return gateway
 
     def __repr__(self) -> str:
         return f"Gateway({self.url!r})"

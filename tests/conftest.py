@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.slurm_cluster", "tests.names"]
+pytest_plugins = ["tests.names", "tests.slurm_cluster", "tests.ssh_server"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client gdal-bin fonts-dejavu-core python3-venv)
+packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client gdal-bin openssh-server fonts-dejavu-core
+  python3-venv)
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
@@ -48,7 +49,7 @@ environment() { # folder, stamp, options of venv, what pip installs...
 
 here=$(pwd)
 stamp=$(cat pyproject.toml tools/setup.sh tools/requirements-qgis.txt | sha256sum | cut -d' ' -f1)-$here
-environment .venv "$stamp" "" -e '.[search,gateway,processes,dev]'
+environment .venv "$stamp" "" -e '.[search,ssh,gateway,processes,dev]'
 environment .venv-qgis "$stamp" --system-site-packages -r tools/requirements-qgis.txt
 if [ "${1:-}" = bench ]; then
   environment .venv-bench "$(sha256sum < tools/requirements-bench.txt | cut -d' ' -f1)-$here" "" -r tools/requirements-bench.txt
