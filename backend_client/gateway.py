@@ -34,6 +34,7 @@ from backend_client.follow import Unreachable, follow
 from backend_client.models import (
     Definition,
     Estimate,
+    GatewayStatus,
     Job,
     JobPage,
     Landing,
@@ -125,6 +126,11 @@ class Gateway:
             links=links_of(document, response.url),
             raw=document,
         )
+
+    def status(self) -> GatewayStatus:
+        """Version, scheduler and who I am there. Raises NotFound where the server is none of PHIDIAS, NotAuthorized."""
+        document, _ = self._connection.document("GET", "/status")
+        return GatewayStatus(*(str(document.get(name) or "") for name in ("version", "scheduler", "user")))
 
     def processes(self) -> list[ProcessSummary]:
         """All processes, over all pages. Raises NotAuthorized if the token is not accepted."""

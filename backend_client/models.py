@@ -192,6 +192,17 @@ class Landing:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class GatewayStatus:
+    """What a PHIDIAS gateway tells its users of itself."""
+
+    version: str
+    scheduler: str
+    """slurm or local"""
+    user: str
+    """Who the caller is there"""
+
+
 def link_of(document: Mapping[str, Any], base: str) -> Link:
     """A link object with its href made absolute against `base`."""
     body = document.get("body")

@@ -59,6 +59,14 @@ class Conformance(Document):
     conformsTo: list[str]  # noqa: N815
 
 
+class GatewayStatus(Document):
+    """What a user may know of the gateway: its version, its scheduler's kind (slurm, local), and the user's name."""
+
+    version: str
+    scheduler: str
+    user: str
+
+
 class ProcessSummary(Document):
     """An entry of the process list."""
 

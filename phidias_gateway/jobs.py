@@ -51,6 +51,11 @@ class Jobs:
         self._watch: asyncio.Task[None] | None = None
         self._lock: int | None = None
 
+    @property
+    def scheduler(self) -> str:
+        """The kind of scheduler that runs them: `slurm` or `local`."""
+        return self._scheduler.kind
+
     async def start(self) -> None:
         """Take up what an earlier gateway left, and begin to watch. Raises GatewayBusy if another one does already."""
         root = self._settings.store.root

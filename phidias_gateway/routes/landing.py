@@ -1,4 +1,4 @@
-"""`/`, `/conformance` and `/api`: what this gateway is, for everybody."""
+"""`/`, `/conformance` and `/api`: what this gateway is, for everybody; `/status`: what it is to you."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from phidias_gateway.documents import JSON, REL, Conformance, LandingPage, Link
-from phidias_gateway.routes.context import BaseUrl, self_link
+from phidias_gateway import __version__
+from phidias_gateway.documents import JSON, REL, Conformance, GatewayStatus, LandingPage, Link
+from phidias_gateway.routes.context import BaseUrl, TheGateway, User, self_link
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 _ONE = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
@@ -33,6 +34,7 @@ async def landing_page(request: Request, base: BaseUrl) -> JSONResponse:
             Link(href=f"{base}/processes", rel="processes", type=JSON, title="The processes"),
             Link(href=f"{base}/jobs", rel=REL + "job-list", type=JSON, title="Your jobs"),
             Link(href=f"{base}/stac", rel="catalog", type=JSON, title="Your results, as a STAC API"),
+            Link(href=f"{base}/status", rel="status", type=JSON, title="The gateway, and who you are to it"),
         ],
     )
     return JSONResponse(page.json_value())
@@ -42,6 +44,13 @@ async def landing_page(request: Request, base: BaseUrl) -> JSONResponse:
 async def conformance() -> JSONResponse:
     """The conformance classes that this gateway keeps."""
     return JSONResponse(Conformance(conformsTo=CONFORMS_TO).json_value())
+
+
+@router.get("/status", responses={200: {"model": GatewayStatus}})
+async def status(user: User, here: TheGateway) -> JSONResponse:
+    """Which gateway this is, what runs its jobs, and who you are to it."""
+    told = GatewayStatus(version=__version__, scheduler=here.jobs.scheduler, user=user)
+    return JSONResponse(told.json_value(), headers={"Cache-Control": "no-store"})
 
 
 class OpenApi(JSONResponse):

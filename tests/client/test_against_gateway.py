@@ -232,6 +232,12 @@ def test_refusals(up: dict[str, Any], gateway: Gateway) -> None:
         assert refused.value.remedy
 
 
+def test_the_gateway_says_what_it_is(up: dict[str, Any], gateway: Gateway) -> None:
+    status = gateway.status()
+    assert (status.version[:2], status.scheduler, status.user) == ("0.", "local", up["user"])
+    assert gateway.landing().links
+
+
 def test_descriptions_come_once(gateway: Gateway, up: dict[str, Any], tmp_path: Path) -> None:
     cache = DescriptionCache(tmp_path, up["url"])
     fetched = Gateway(up["url"], token=up["token"], cache=cache).descriptions()

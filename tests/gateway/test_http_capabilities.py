@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from phidias_gateway import __version__
 from tests.gateway.running import Running
 
 OPEN = ["/", "/conformance", "/api"]
 CLOSED = [
+    "/status",
     "/processes",
     "/processes/echo",
     "/jobs",
@@ -56,7 +58,12 @@ def test_the_landing_page_leads_everywhere(gateway: Running) -> None:
         assert gateway.get(link["href"]).status_code == 200, link
 
 
-@pytest.mark.parametrize("path", [*OPEN, "/processes", "/processes/echo", "/jobs"])
+def test_a_user_is_told_what_this_is_and_who_they_are(gateway: Running) -> None:
+    told = gateway.another_user("ada").get("/status").json()
+    assert told == {"version": __version__, "scheduler": "local", "user": "ada"}
+
+
+@pytest.mark.parametrize("path", [*OPEN, "/status", "/processes", "/processes/echo", "/jobs"])
 def test_head_answers_as_get_without_a_body(gateway: Running, path: str) -> None:
     got, head = gateway.get(path), gateway.request("HEAD", path)
     assert head.status_code == got.status_code == 200
