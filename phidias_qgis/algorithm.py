@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
 )
 from qgis.PyQt.QtGui import QIcon
 
@@ -26,6 +27,7 @@ from phidias_qgis.inputs import Entered, Input, InputProblem, described
 from phidias_qgis.outputs import Delivery, Output
 from phidias_qgis.rasters import address
 
+CONNECTION = "CONNECTION"
 DO_NOT_WAIT = "DO_NOT_WAIT"
 JOB = "JOB"
 
@@ -94,6 +96,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
                 advanced=True,
             )
         )
+        self.addParameter(connection_parameter())
         for output in self._outputs:
             outputs.add_to(self, output)
         self.addOutput(QgsProcessingOutputString(JOB, tr("Job")))
@@ -105,7 +108,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
     ) -> tuple[bool, str]:  # refused here, nothing is submitted
         try:
             self._read(parameters, context)
-            connection.load()
+            self._chosen(parameters, context)
         except (InputProblem, connection.NotConnected) as error:
             return False, str(error)
         obstacle = next(outputs.obstacles(self._outputs, parameters, context), "")
@@ -117,7 +120,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         # Layers and settings belong to the main thread, where this runs; processAlgorithm runs on another.
         try:
             self._values = self._read(parameters, context)
-            self._connection = connection.load()
+            self._connection = self._chosen(parameters, context)
         except (InputProblem, connection.NotConnected) as error:
             raise QgsProcessingException(str(error)) from None
         return True
@@ -151,6 +154,10 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(text.format(error, results.get(JOB))) from None
         return results
 
+    def _chosen(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> connection.Connection:
+        """The connection that was asked for, else the default one. Raises NotConnected."""
+        return connection.load(Entered(self, parameters, context).text(CONNECTION))
+
     def _read(self, parameters_: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
         entered = Entered(self, parameters_, context)
         values = parameters.read(self._inputs, entered)
@@ -176,6 +183,17 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         """What tells results apart on the map: the choice that an output is named after, such as NDVI."""
         choice = self._values.get(output.id)
         return choice if isinstance(choice, str) else f"{self.displayName()}: {output.title}"
+
+
+def connection_parameter() -> QgsProcessingParameterDefinition:
+    """Where the job runs. Left empty, a model or script runs wherever its user's default connection leads."""
+    default = connection.default_name()
+    label = tr("Connection (if none is chosen: {})").format(default) if default else tr("Connection")
+    return described(
+        QgsProcessingParameterEnum(CONNECTION, label, connection.names(), optional=True, usesStaticStrings=True),
+        tr("The gateway that runs the job, by its name in Settings > Options > PHIDIAS."),
+        advanced=True,
+    )
 
 
 def _lines(text: str) -> str:

@@ -1,7 +1,11 @@
 """The connections to gateways: their addresses in QGIS's settings, their credentials in its authentication database.
 
+An address is that of a web server, or a host for SSH as `ssh://ada@login.example.org`, on which a gateway of one's own
+is started; SSH has its own credentials.
+
 For use without a window, the environment goes before the settings. PHIDIAS_URL is an address, with PHIDIAS_USER and
-PHIDIAS_TOKEN; PHIDIAS_CONNECTION names one of the connections in the settings, or that of PHIDIAS_URL.
+PHIDIAS_TOKEN, or with PHIDIAS_COMMAND on an SSH host; PHIDIAS_CONNECTION names one of the connections in the settings,
+or that of PHIDIAS_URL.
 """
 
 from __future__ import annotations
@@ -14,16 +18,19 @@ from dataclasses import dataclass, field, replace
 from qgis.core import QgsFeedback, QgsSettings
 
 from backend_client import DescriptionCache, Gateway
-from phidias_qgis import network
+from phidias_qgis import network, tunnels
 from phidias_qgis.i18n import tr
 
 CONNECTIONS_KEY = "phidias/connections"
-"""A JSON list of objects with `name`, `url`, and where they are not empty `authcfg` and `command`"""
+"""A JSON list of objects with `name`, `url`, `authcfg` and `command`; what is empty is left out"""
 DEFAULT_KEY = "phidias/default"
 URL_VARIABLE, USER_VARIABLE, TOKEN_VARIABLE = "PHIDIAS_URL", "PHIDIAS_USER", "PHIDIAS_TOKEN"
-NAME_VARIABLE = "PHIDIAS_CONNECTION"
+NAME_VARIABLE, COMMAND_VARIABLE = "PHIDIAS_CONNECTION", "PHIDIAS_COMMAND"
 ENVIRONMENT = "environment"
 """Name of the connection that PHIDIAS_URL makes, unless PHIDIAS_CONNECTION gives it one"""
+
+MEMBERS = ("name", "url", "authcfg", "command")
+SSH = "ssh://"
 
 PIECE = 8 * 1024 * 1024
 """Bytes of a download that are held in memory at once"""
@@ -57,6 +64,12 @@ class Connection:
     """Name of an authentication configuration of QGIS, which signs the requests; no token is needed then"""
     name: str = ""
     """What the person calls it"""
+    command: str = ""
+    """Path of `phidias-gateway` on an SSH host, empty if it is found without"""
+
+    @property
+    def is_ssh(self) -> bool:
+        return self.url.lower().startswith(SSH)
 
     def gateway(
         self,
@@ -67,13 +80,16 @@ class Connection:
     ) -> Gateway:
         """A client whose requests stop when `feedback` is cancelled, or after so many seconds without a byte.
 
+        Nothing is asked of the network here: the first request opens a tunnel where there is one.
         Raises GatewayError for a malformed address.
         """
+        tunnel = tunnels.tunnel(self.url, self.command) if self.is_ssh else None
+        url = tunnel.url if tunnel else self.url
         return Gateway(
-            self.url,
+            url,
             user=self.user or None,
             token=self.token or None,
-            session=network.session(self.url, self.authcfg, feedback),
+            session=network.session(url, self.authcfg, feedback, tunnel),
             timeout=seconds,
             cache=cache,
             piece=PIECE,
@@ -109,43 +125,48 @@ def stored() -> list[Connection]:
     """The connections in QGIS's settings."""
     settings = QgsSettings()
     _migrate(settings)
-    return parse(str(settings.value(CONNECTIONS_KEY, "") or "[]"))
+    try:
+        return of_json(json.loads(str(settings.value(CONNECTIONS_KEY, "") or "[]")))
+    except ValueError:
+        return []
 
 
 def store(connections: Sequence[Connection], default: str = "") -> None:
     """Keep these connections, and the name of the default one; a token itself is never in the settings."""
-    entries = [{"name": entry.name, "url": entry.url, "authcfg": entry.authcfg} for entry in connections]
     settings = QgsSettings()
-    settings.setValue(CONNECTIONS_KEY, json.dumps(entries, ensure_ascii=False))
+    settings.setValue(CONNECTIONS_KEY, json.dumps([to_json(entry) for entry in connections], ensure_ascii=False))
     settings.setValue(DEFAULT_KEY, default)
+    tunnels.close(kept=[(entry.url, entry.command) for entry in _available().values()])
 
 
-def parse(text: str) -> list[Connection]:
+def to_json(connection: Connection) -> dict[str, str]:
+    """What is kept of a connection."""
+    members = {key: getattr(connection, key) for key in MEMBERS}
+    return {key: value for key, value in members.items() if value}
+
+
+def of_json(entries: object) -> list[Connection]:
     """The connections of a JSON list, without the entries that cannot be one; of two of the same name, the first."""
-    try:
-        entries = json.loads(text)
-    except ValueError:
-        return []
     found: dict[str, Connection] = {}
     for entry in entries if isinstance(entries, list) else []:
-        members = entry if isinstance(entry, dict) else {}
-        name, url, authcfg = (str(members.get(key) or "").strip() for key in ("name", "url", "authcfg"))
-        if name and url:
-            found.setdefault(name, Connection(url, authcfg=authcfg, name=name))
+        if isinstance(entry, dict):
+            connection = Connection(**{key: str(entry.get(key) or "").strip() for key in MEMBERS})
+            if connection.name and connection.url:
+                found.setdefault(connection.name, connection)
     return list(found.values())
 
 
 def _available() -> dict[str, Connection]:
     """All connections by name, as the environment has them."""
     found = {connection.name: connection for connection in stored()}
-    user, token = os.environ.get(USER_VARIABLE, ""), os.environ.get(TOKEN_VARIABLE, "")
     default = default_name()
-    url = os.environ.get(URL_VARIABLE)
+    url, token = os.environ.get(URL_VARIABLE), os.environ.get(TOKEN_VARIABLE)
     if url:
         # The credentials in the settings belong to the address in the settings.
         found.pop(default, None)
-        return {default: Connection(url, user if token else "", token, name=default), **found}
-    if token and default in found:
+        found = {default: Connection(url, name=default, command=os.environ.get(COMMAND_VARIABLE, "")), **found}
+    if token and default in found and not found[default].is_ssh:
+        user = os.environ.get(USER_VARIABLE, "")
         found[default] = replace(found[default], user=user, token=token, authcfg="")
     return found
 

@@ -15,6 +15,8 @@ from backend_client.models import description_of
 from phidias_qgis import connection, paths
 
 LOG = "PHIDIAS"
+SIGN_IN = 10.0
+"""Further seconds for signing in to an SSH host and finding the gateway there"""
 PATIENCE = 30
 """Seconds after a failed attempt during which none is made where a person would wait for it"""
 
@@ -50,16 +52,18 @@ def refresh(target: connection.Connection, feedback: QgsFeedback, *, seconds: fl
 
 def refresh_quickly(seconds: float = 2.0) -> None:
     """Refresh in at most so many seconds, and not at all soon after a failure; what goes wrong goes to the log."""
-    feedback = QgsFeedback()
-    end = threading.Timer(seconds, feedback.cancel)
     try:
         target = connection.load()
-        if failed_lately(target):
-            return
-        end.start()
-        refresh(target, feedback, seconds=seconds)
     except connection.NotConnected as error:
         QgsMessageLog.logMessage(str(error), LOG, Qgis.MessageLevel.Info)
+        return
+    if failed_lately(target):
+        return
+    feedback = QgsFeedback()
+    end = threading.Timer(seconds + (SIGN_IN if target.is_ssh else 0), feedback.cancel)
+    end.start()
+    try:
+        refresh(target, feedback, seconds=seconds)
     except (GatewayError, OSError) as error:
         QgsMessageLog.logMessage(str(error), LOG, Qgis.MessageLevel.Warning)
     finally:

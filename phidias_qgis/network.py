@@ -22,6 +22,8 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from backend_client import BadConnection
+from backend_client.patience import never
+from backend_client.tunnel import SshTunnel
 from phidias_qgis.i18n import tr
 
 LOOK_FOR_CANCEL = 100
@@ -36,10 +38,12 @@ _BROKEN = (
 """The answer began, but did not come to its end"""
 
 
-def session(url: str, authcfg: str = "", feedback: QgsFeedback | None = None) -> requests.Session:
+def session(
+    url: str, authcfg: str = "", feedback: QgsFeedback | None = None, tunnel: SshTunnel | None = None
+) -> requests.Session:
     """A session that goes through QGIS and stops when `feedback` is cancelled.
 
-    The authentication configuration `authcfg` is used for the origin of `url` alone.
+    The authentication configuration `authcfg` is used for the origin of `url` alone, and so is the tunnel.
     """
     result = requests.Session()
     # No proxy and no password from the environment: QGIS has its own settings for both.
@@ -49,16 +53,21 @@ def session(url: str, authcfg: str = "", feedback: QgsFeedback | None = None) ->
     if authcfg:
         parts = urlsplit(url)
         result.mount(f"{parts.scheme}://{parts.netloc}/", QgisTransport(feedback, authcfg))
+    if tunnel is not None:
+        through = tunnel.transport(QgisTransport(feedback, direct=True), feedback.isCanceled if feedback else never)
+        result.mount(f"{tunnel.url}/", through)
     return result
 
 
 class QgisTransport(BaseAdapter):
     """Sends requests with QgsNetworkAccessManager. Raises the exceptions of `requests`, and BadConnection."""
 
-    def __init__(self, feedback: QgsFeedback | None = None, authcfg: str = "") -> None:
+    def __init__(self, feedback: QgsFeedback | None = None, authcfg: str = "", *, direct: bool = False) -> None:
+        """direct: to an address of this computer, which no proxy reaches."""
         super().__init__()
         self._feedback = feedback
         self._authcfg = authcfg
+        self._direct = direct
 
     def send(
         self,
@@ -117,6 +126,8 @@ class QgisTransport(BaseAdapter):
                 remedy=tr("Choose them again in Settings > Options > PHIDIAS, and give QGIS's master password."),
             )
         manager = QgsNetworkAccessManager.instance()
+        if self._direct:
+            _without_proxy(manager, qt_request.url())
         method = (request.method or "GET").upper()
         if method == "GET":
             reply = manager.get(qt_request)
@@ -133,6 +144,15 @@ class QgisTransport(BaseAdapter):
         if self._authcfg:
             credentials.updateNetworkReply(reply, self._authcfg)
         return reply
+
+
+def _without_proxy(manager: QgsNetworkAccessManager, url: QUrl) -> None:
+    """Take the origin of `url` out of the proxy of this thread's manager."""
+    origin = f"{url.scheme()}://{url.authority()}/"
+    if origin not in manager.noProxyList():
+        manager.setFallbackProxyAndExcludes(
+            manager.fallbackProxy(), manager.excludeList(), [*manager.noProxyList(), origin]
+        )
 
 
 def _succeeded(answer: Any) -> bool:

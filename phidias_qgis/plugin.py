@@ -8,7 +8,7 @@ from qgis.core import Qgis, QgsApplication, QgsFeedback, QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import QTimer
 
 from backend_client import GatewayError
-from phidias_qgis import connection, descriptions, paths
+from phidias_qgis import connection, descriptions, paths, tunnels
 from phidias_qgis.i18n import install_translator, tr
 from phidias_qgis.provider import PhidiasProvider
 
@@ -35,7 +35,7 @@ class PhidiasPlugin:
         self._add_provider()
         self._options = OptionsFactory(self.refresh)
         self._iface.registerOptionsWidgetFactory(self._options)
-        QTimer.singleShot(0, self.refresh)
+        QTimer.singleShot(0, lambda: self.refresh(asked=False))
 
     def unload(self) -> None:
         """Take everything away again."""
@@ -48,16 +48,23 @@ class PhidiasPlugin:
         if self._provider is not None:
             QgsApplication.processingRegistry().removeProvider(self._provider)
             self._provider = None
+        tunnels.close()
         paths.forget_client()
 
-    def refresh(self) -> None:
-        """Ask the gateway for its processes in the background, and rebuild the tools if they changed."""
+    def refresh(self, *, asked: bool = True) -> None:
+        """Ask the gateway for its processes in the background, and rebuild the tools if they changed.
+
+        Unless a person has asked for it, nobody is signed in to an SSH host: the agent may ask back, and a gateway
+        would be started for nothing.
+        """
         if self._provider is None:
             return
         try:
             target = connection.load()
         except connection.NotConnected:
             self._provider.update()
+            return
+        if target.is_ssh and not asked:
             return
         # A task without a reference in Python never says that it has finished.
         self._refresh = RefreshTask(target, self._provider)

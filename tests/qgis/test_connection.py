@@ -82,3 +82,13 @@ def test_the_one_connection_of_before_is_taken_over() -> None:
 def test_damaged_settings_are_no_connections(text: str) -> None:
     QgsSettings().setValue(connection.CONNECTIONS_KEY, text)
     assert connection.names() == []
+
+
+def test_an_ssh_host_has_its_own_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Connection("ssh://ada@login", name="Cluster", command="~/phidias/bin/phidias-gateway")
+    connection.store([cluster], "Cluster")
+    monkeypatch.setenv("PHIDIAS_TOKEN", "secret")
+    assert connection.load() == cluster
+    monkeypatch.setenv("PHIDIAS_URL", "ssh://bob@login")
+    monkeypatch.setenv("PHIDIAS_COMMAND", "/opt/phidias-gateway")
+    assert connection.load() == Connection("ssh://bob@login", name="environment", command="/opt/phidias-gateway")

@@ -191,6 +191,22 @@ def test_without_a_connection_it_is_said_where_to_set_it_up() -> None:
         processing.run("phidias:echo", {})
 
 
+def test_a_job_runs_where_it_is_asked_to(connected: RunningGateway) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    connection.store([connection.Connection(f"http://127.0.0.1:{port}", name="Away: ü")], "")
+    assert processing.run("phidias:echo", {"STRING": "here", "CONNECTION": None})["OUTPUT_STRING"] == "here"
+    assert processing.run("phidias:echo", {"STRING": "here", "CONNECTION": "environment"})["OUTPUT_STRING"] == "here"
+    with pytest.raises(QgsProcessingException, match=rf"127.0.0.1:{port} cannot be reached"):
+        processing.run("phidias:echo", {"CONNECTION": "Away: ü"})
+    with pytest.raises(QgsProcessingException, match="'Other'"):
+        processing.run("phidias:echo", {"CONNECTION": "Other"})
+    tool = QgsApplication.processingRegistry().createAlgorithmById("phidias:echo")
+    assert "environment" in tool.parameterDefinition("CONNECTION").description()
+    assert tool.parameterDefinition("CONNECTION").options() == ["environment", "Away: ü"]
+
+
 def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(
     connected: RunningGateway, tmp_path: Path
 ) -> None:
