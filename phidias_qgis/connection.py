@@ -114,11 +114,14 @@ def default_name() -> str:
     """The name of the connection that is used where none is named; empty if there is none at all."""
     if os.environ.get(URL_VARIABLE):
         return os.environ.get(NAME_VARIABLE) or ENVIRONMENT
+    return os.environ.get(NAME_VARIABLE) or stored_default()
+
+
+def stored_default() -> str:
+    """The default connection of QGIS's settings; the first one, if none was chosen."""
     known = [connection.name for connection in stored()]
-    chosen = os.environ.get(NAME_VARIABLE) or str(QgsSettings().value(DEFAULT_KEY, "") or "")
-    if chosen in known or os.environ.get(NAME_VARIABLE):
-        return chosen
-    return next(iter(known), "")
+    chosen = str(QgsSettings().value(DEFAULT_KEY, "") or "")
+    return chosen if chosen in known else next(iter(known), "")
 
 
 def stored() -> list[Connection]:

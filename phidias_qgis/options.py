@@ -1,19 +1,37 @@
-"""The page in QGIS's options: the gateway's address, the credentials, and a button to try them."""
+"""The page in QGIS's options: the connections, and which one is used where none is named."""
 
 from __future__ import annotations
 
-import html
+import os
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
-from qgis.core import QgsApplication, QgsFeedback, QgsTask
-from qgis.gui import QgsAuthConfigSelect, QgsOptionsPageWidget, QgsOptionsWidgetFactory
+from qgis.core import QgsApplication
+from qgis.gui import QgsOptionsPageWidget, QgsOptionsWidgetFactory
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
-from backend_client import GatewayError
-from phidias_qgis import connection, paths
+from phidias_qgis import connection, connection_files, paths
+from phidias_qgis.connection import Connection
+from phidias_qgis.connection_dialog import ConnectionDialog, TryOut
+from phidias_qgis.diagnostics import CopyButton
 from phidias_qgis.i18n import tr
+
+PAGE = "mOptionsPagePhidias"
+"""By which QGIS finds it, to show it"""
 
 
 class OptionsFactory(QgsOptionsWidgetFactory):
@@ -32,99 +50,207 @@ class OptionsFactory(QgsOptionsWidgetFactory):
 
 
 class OptionsPage(QgsOptionsPageWidget):
-    """The page itself."""
+    """The page itself. Nothing is kept before `apply`."""
 
     def __init__(self, applied: Callable[[], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName(PAGE)
         self._applied = applied
-        self._task: TryTask | None = None
-        self._stored = next(iter(connection.stored()), connection.Connection("", name="PHIDIAS"))
+        self._connections = connection.stored()
+        self._default = connection.stored_default()
+        self._before = (list(self._connections), self._default)
 
-        self.url = QLineEdit(self._stored.url)
-        self.url.setPlaceholderText("https://hpc.example.org")
-        self.credentials = QgsAuthConfigSelect()
-        self.credentials.setConfigId(self._stored.authcfg)
-        self.answer = QLabel()
-        self.answer.setWordWrap(True)
-        self.answer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.button = QPushButton(tr("Test"))
-        self.button.clicked.connect(self.try_it)
+        self.list = QTreeWidget()
+        self.list.setHeaderLabels([tr("Connection"), tr("Gateway")])
+        self.list.setRootIsDecorated(False)
+        self.list.setUniformRowHeights(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.list.currentItemChanged.connect(lambda *_: self._show_possible())
+        self.list.itemDoubleClicked.connect(lambda *_: self.edit())
 
-        form = QFormLayout()
-        form.addRow(tr("Address of the gateway"), self.url)
-        form.addRow(tr("Credentials"), self.credentials)
-        hint = QLabel(
-            tr(
-                "Make a configuration of the type 'Basic Authentication' with your user name, and your token as the "
-                "password. QGIS keeps it encrypted."
-            )
-        )
-        hint.setWordWrap(True)
-        form.addRow("", hint)
-        form.addRow(self.button, self.answer)
+        self.add_button = _button(tr("Add..."), self.add)
+        self.edit_button = _button(tr("Edit..."), self.edit)
+        self.duplicate_button = _button(tr("Duplicate"), self.duplicate)
+        self.remove_button = _button(tr("Remove"), self.remove)
+        self.default_button = _button(tr("Make Default"), self.make_default)
+        self.import_button = _button(tr("Import..."), self.read_file)
+        self.export_button = _button(tr("Export..."), self.write_file)
+        self.try_out = TryOut(tr("Test"))
+        self.try_out.button.clicked.connect(self.test)
+
+        column = QVBoxLayout()
+        for button in (self.add_button, self.edit_button, self.duplicate_button, self.remove_button):
+            column.addWidget(button)
+        column.addWidget(self.default_button)
+        column.addStretch(1)
+        column.addWidget(self.import_button)
+        column.addWidget(self.export_button)
+        upper = QHBoxLayout()
+        upper.addWidget(self.list, 1)
+        upper.addLayout(column)
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addStretch(1)
+        layout.setContentsMargins(0, 0, 0, 0)
+        variable = _variable()
+        if variable:
+            told = QLabel(tr("The environment variable {} is set and goes before this list.").format(variable))
+            told.setWordWrap(True)
+            layout.addWidget(told)
+        layout.addLayout(upper, 1)
+        layout.addWidget(self.try_out)
+        last = QHBoxLayout()
+        last.addStretch(1)
+        last.addWidget(CopyButton())
+        layout.addLayout(last)
+        self._fill()
 
     def apply(self) -> None:
-        url, authcfg = self.url.text().strip(), self.credentials.configId()
-        entered = connection.Connection(url, authcfg=authcfg, name=self._stored.name)
-        if entered != self._stored:
-            self._stored = entered
-            connection.store([entered], entered.name)
+        now = (list(self._connections), self._default)
+        if now != self._before:
+            self._before = now
+            connection.store(*now)
             self._applied()
 
-    def try_it(self) -> None:
-        """Ask the gateway in the background, and show what it says."""
-        url = self.url.text().strip()
-        if not url:
-            self.show_answer(False, tr("Give the address of the gateway first."))
-            return
-        self.button.setEnabled(False)
-        self.answer.setText(tr("Asking {} ...").format(url))
-        self._task = TryTask(connection.Connection(url, authcfg=self.credentials.configId()), self)
-        QgsApplication.taskManager().addTask(self._task)
-
-    def show_answer(self, good: bool, text: str) -> None:
-        """Show what the test found."""
-        self.button.setEnabled(True)
-        self.answer.setText(f"{'✔' if good else '✘'} {html.escape(text)}")
-
     def hideEvent(self, event: object) -> None:
-        if self._task is not None:
-            self._task.forget()
-            self._task = None
+        self.try_out.forget()
         super().hideEvent(event)
 
+    # What the buttons do
 
-class TryTask(QgsTask):
-    """Asks a gateway who it is and what it offers."""
+    def add(self) -> None:
+        dialog = ConnectionDialog(Connection(""), self._names(), self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.append(dialog.entered())
 
-    def __init__(self, target: connection.Connection, page: OptionsPage) -> None:
-        super().__init__(tr("PHIDIAS: testing the connection"), QgsTask.Flag.CanCancel)
-        self._target = target
-        self._page: OptionsPage | None = page
-        self._feedback = QgsFeedback()
-        self._answer = ""
+    def append(self, entered: Connection) -> None:
+        """Add a connection at the end."""
+        self._connections.append(entered)
+        self._fill(entered.name)
 
-    def forget(self) -> None:
-        """The page is gone: nobody wants the answer any more."""
-        self._page = None
-        self._feedback.cancel()
+    def edit(self) -> None:
+        old = self.current()
+        if old is None:
+            return
+        dialog = ConnectionDialog(old, self._names() - {old.name}, self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.replace(old, dialog.entered())
 
-    def run(self) -> bool:
+    def replace(self, old: Connection, new: Connection) -> None:
+        """Put a connection in the place of another."""
+        self._connections[self._connections.index(old)] = new
+        if self._default == old.name:
+            self._default = new.name
+        self._fill(new.name)
+
+    def duplicate(self) -> None:
+        old = self.current()
+        if old is not None:
+            name = connection_files.free_name(old.name, self._connections)
+            self._connections.insert(self._connections.index(old) + 1, replace(old, name=name))
+            self._fill(name)
+
+    def remove(self) -> None:
+        old = self.current()
+        if old is not None:
+            place = self._connections.index(old)
+            self._connections.remove(old)
+            following = [entry.name for entry in self._connections[place:] or self._connections[-1:]]
+            self._fill(following[0] if following else "")
+
+    def make_default(self) -> None:
+        chosen = self.current()
+        if chosen is not None:
+            self._default = chosen.name
+            self._fill(chosen.name)
+
+    def test(self) -> None:
+        chosen = self.current()
+        if chosen is not None:
+            self.try_out.test(chosen)
+
+    def read_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, tr("Import Connections"), "", _filter())
+        if name:
+            self.take_in(Path(name))
+
+    def take_in(self, path: Path) -> None:
+        """Add the connections of a file."""
         try:
-            gateway = self._target.gateway(self._feedback, seconds=15)
-            title = gateway.landing().title or gateway.url
-            self._answer = tr("{} answers and offers {} processes.").format(title, len(gateway.processes()))
-        except GatewayError as error:
-            self._answer = str(error)
-            return False
-        except Exception as error:  # an exception that escapes from here ends QGIS
-            self._answer = repr(error)
-            return False
-        return True
+            merged = connection_files.merged(self._connections, connection_files.read(path))
+        except (OSError, connection_files.NotConnections) as error:
+            self.try_out.show_answer(False, str(error))
+            return
+        new = merged[len(self._connections) :]
+        self._connections = merged
+        self._fill(new[0].name if new else "")
+        self.try_out.show_answer(True, tr("New connections: {}. Give them your credentials.").format(len(new)))
 
-    def finished(self, result: bool) -> None:
-        if self._page is not None:
-            self._page.show_answer(result, self._answer)
+    def write_file(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, tr("Export Connections"), "phidias-connections.json", _filter())
+        if name:
+            self.give_out(Path(name))
+
+    def give_out(self, path: Path) -> None:
+        """Write all connections to a file."""
+        try:
+            connection_files.write(path, self._connections)
+        except OSError as error:
+            self.try_out.show_answer(False, str(error))
+        else:
+            self.try_out.show_answer(True, tr("Exported, without credentials."))
+
+    # What is shown
+
+    def current(self) -> Connection | None:
+        """The connection that is marked in the list."""
+        item = self.list.currentItem()
+        return None if item is None else self._connections[self.list.indexOfTopLevelItem(item)]
+
+    def _names(self) -> set[str]:
+        return {entry.name for entry in self._connections}
+
+    def _fill(self, marked: str = "") -> None:
+        """Show the connections; mark one by its name."""
+        names = [entry.name for entry in self._connections]
+        default = self._default if self._default in names else next(iter(names), "")
+        self._default = default
+        self.list.clear()
+        for entry in self._connections:
+            is_default = entry.name == default
+            item = QTreeWidgetItem([entry.name, entry.url])
+            for column, text in enumerate((entry.name, entry.url)):
+                item.setToolTip(column, tr("{} (default)").format(text) if is_default else text)
+            if is_default:
+                item.setIcon(0, QgsApplication.getThemeIcon("/mIconFavorites.svg"))
+            self.list.addTopLevelItem(item)
+        place = names.index(marked) if marked in names else 0
+        self.list.setCurrentItem(self.list.topLevelItem(place))
+        self._show_possible()
+
+    def _show_possible(self) -> None:
+        chosen = self.current()
+        for button in (self.edit_button, self.duplicate_button, self.remove_button):
+            button.setEnabled(chosen is not None)
+        self.default_button.setEnabled(chosen is not None and chosen.name != self._default)
+        self.export_button.setEnabled(bool(self._connections))
+        self.try_out.clear(chosen is not None)
+        if chosen is None:
+            self.try_out.answer.setText(
+                tr("Add the address of a gateway, or an SSH host on which a gateway of your own can be started.")
+            )
+
+
+def _button(label: str, action: Callable[[], None]) -> QPushButton:
+    button = QPushButton(label)
+    button.setAutoDefault(False)
+    button.clicked.connect(lambda: action())
+    return button
+
+
+def _filter() -> str:
+    return tr("JSON files (*.json)")
+
+
+def _variable() -> str:
+    """The variable of the environment that decides which connection is used."""
+    return next((name for name in (connection.URL_VARIABLE, connection.NAME_VARIABLE) if os.environ.get(name)), "")

@@ -22,6 +22,7 @@ class PhidiasPlugin:
         self._provider: PhidiasProvider | None = None
         self._options: Any = None
         self._refresh: RefreshTask | None = None
+        self._features: list[Any] = []
 
     def initProcessing(self) -> None:
         """Add the tools that the gateway has now, or those known if it does not answer at once."""
@@ -30,9 +31,11 @@ class PhidiasPlugin:
 
     def initGui(self) -> None:
         """Add the tools as they are known; ask the gateway when QGIS is up."""
+        from phidias_qgis.diagnostics import DiagnosticsEntry
         from phidias_qgis.options import OptionsFactory
 
         self._add_provider()
+        self._features = [DiagnosticsEntry(self._iface)]
         self._options = OptionsFactory(self.refresh)
         self._iface.registerOptionsWidgetFactory(self._options)
         QTimer.singleShot(0, lambda: self.refresh(asked=False))
@@ -42,6 +45,9 @@ class PhidiasPlugin:
         if self._refresh is not None:
             self._refresh.cancel()
             self._refresh = None
+        for feature in self._features:
+            feature.unload()
+        self._features = []
         if self._options is not None:
             self._iface.unregisterOptionsWidgetFactory(self._options)
             self._options = None
