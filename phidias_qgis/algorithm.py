@@ -20,7 +20,7 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from backend_client import Cancelled, GatewayError, ProcessDescription
-from phidias_qgis import connection, outputs, parameters, paths
+from phidias_qgis import connection, estimates, outputs, parameters, paths
 from phidias_qgis.execution import Execution, JobEndedBadly
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, InputProblem, described
@@ -133,7 +133,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         results: dict[str, Any] = {}
         try:
             execution = Execution(self._connection, self._description.id, feedback)
-            job = execution.submit(self._values)
+            job = execution.submit(self._values, estimate=estimates.offered(self._description))
             results[JOB] = job.id
             if self.parameterAsBoolean(parameters, DO_NOT_WAIT, context):
                 return results

@@ -9,6 +9,7 @@ from typing import Any
 from qgis.core import QgsProcessingFeedback
 
 from backend_client import Cancelled, Gateway, GatewayError, Job
+from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import LocalFile
@@ -34,9 +35,14 @@ class Execution:
         self._log: list[str] = []
         self.gateway: Gateway = connection.gateway(feedback)
 
-    def submit(self, values: Mapping[str, Any]) -> Job:
-        """Upload what must be uploaded, and start the job. If cancelled meanwhile, no job is left behind."""
+    def submit(self, values: Mapping[str, Any], *, estimate: bool = False) -> Job:
+        """Upload what must be uploaded, and start the job, if so wished after an estimate of it.
+
+        If cancelled meanwhile, no job is left behind.
+        """
         inputs = {name: self._uploaded(value) for name, value in values.items()}
+        if estimate:
+            estimates.tell(self.gateway, self._process_id, inputs, self._feedback)
         try:
             job = self.gateway.execute(self._process_id, inputs, key=self._key, cancelled=self._feedback.isCanceled)
         except Cancelled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -205,6 +206,34 @@ def test_a_job_runs_where_it_is_asked_to(connected: RunningGateway) -> None:
     tool = QgsApplication.processingRegistry().createAlgorithmById("phidias:echo")
     assert "environment" in tool.parameterDefinition("CONNECTION").description()
     assert tool.parameterDefinition("CONNECTION").options() == ["environment", "Away: ü"]
+
+
+SMALL = {"SCENES": "demo", "AREA": "-75.62,-75.61,37.66,37.67 [EPSG:4326]", "INDEX": "NDVI"}
+
+
+def test_the_estimate_is_told_before_the_job(connected: RunningGateway) -> None:
+    descriptions.refresh_quickly(20)
+    QgsApplication.processingRegistry().providerById("phidias").refreshAlgorithms()
+    feedback = Feedback()
+    results = processing.run("phidias:spectralindex", {**SMALL, "DO_NOT_WAIT": True}, feedback=feedback)
+    [told] = [line for line in feedback.told if line.startswith("Estimate: ")]
+    assert "expected to start at" in told
+    assert feedback.told.index(told) < next(n for n, line in enumerate(feedback.told) if results["JOB"] in line)
+    client(connected).dismiss(results["JOB"])
+
+
+def test_a_limit_is_told_before_anything_runs(
+    start_gateway: StartGateway, demo_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archives = [{"name": "demo", "prefix": "https://demo.phidias.invalid/", "path": str(demo_archive)}]
+    strict = start_gateway(PHIDIAS_ARCHIVES=json.dumps(archives), PHIDIAS_LIMITS__AREA_KM2="0.1")
+    for name, value in strict.connection.items():
+        monkeypatch.setenv(name, value)
+    descriptions.refresh_quickly(20)
+    QgsApplication.processingRegistry().providerById("phidias").refreshAlgorithms()
+    with pytest.raises(QgsProcessingException, match=r"limits\.area_km2.*smaller area"):
+        processing.run("phidias:spectralindex", SMALL)
+    assert list(client(strict).jobs()) == []
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(
