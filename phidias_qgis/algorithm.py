@@ -49,7 +49,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         return ProcessAlgorithm(self._description)
 
     def name(self) -> str:
-        return re.sub(r"[^A-Za-z0-9_]", "", self._description.id)
+        return algorithm_name(self._description.id)
 
     def displayName(self) -> str:
         return self._description.title
@@ -183,6 +183,11 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         """What tells results apart on the map: the choice that an output is named after, such as NDVI."""
         choice = self._values.get(output.id)
         return choice if isinstance(choice, str) else f"{self.displayName()}: {output.title}"
+
+
+def algorithm_name(process_id: str) -> str:
+    """The name of the tool of a process, within the provider."""
+    return re.sub(r"[^A-Za-z0-9_]", "", process_id)
 
 
 def connection_parameter() -> QgsProcessingParameterDefinition:

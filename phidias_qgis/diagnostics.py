@@ -178,7 +178,7 @@ class DiagnosticsTask(QgsTask):
             self._done()
 
 
-class DiagnosticsEntry:
+class DiagnosticsFeature:
     """The entry in the menu of plugins, and the keeping of messages for it."""
 
     MENU = "PHIDIAS"
@@ -186,16 +186,21 @@ class DiagnosticsEntry:
     def __init__(self, iface: Any) -> None:
         self._iface = iface
         self._task: DiagnosticsTask | None = None
-        self._action = QAction(tr("Copy Diagnostics"))
+        self._action = QAction(tr("Copy Diagnostics"), iface.mainWindow())
         self._action.triggered.connect(self.copy)
-        iface.addPluginToMenu(self.MENU, self._action)
-        keeper.start()
 
-    def unload(self) -> None:
+    def start(self) -> None:
+        """Add it to QGIS. Asks nothing of the network."""
+        keeper.start()
+        self._iface.addPluginToMenu(self.MENU, self._action)
+
+    def stop(self) -> None:
+        """Take it away again."""
         keeper.stop()
         if self._task is not None:
             self._task.forget()
         self._iface.removePluginMenu(self.MENU, self._action)
+        self._action.deleteLater()
 
     def copy(self) -> None:
         """Make the report and tell when it is on the clipboard."""
@@ -203,7 +208,9 @@ class DiagnosticsEntry:
         QgsApplication.taskManager().addTask(self._task)
 
     def _tell(self) -> None:
-        self._iface.messageBar().pushSuccess("PHIDIAS", tr("The diagnostics are on the clipboard."))
+        self._iface.messageBar().pushMessage(
+            "PHIDIAS", tr("The diagnostics are on the clipboard."), Qgis.MessageLevel.Success
+        )
 
 
 class CopyButton(QPushButton):

@@ -9,6 +9,7 @@ from qgis.PyQt.QtCore import QTimer
 
 from backend_client import GatewayError
 from phidias_qgis import connection, descriptions, paths, tunnels
+from phidias_qgis.algorithm import algorithm_name
 from phidias_qgis.i18n import install_translator, tr
 from phidias_qgis.provider import PhidiasProvider
 
@@ -23,6 +24,7 @@ class PhidiasPlugin:
         self._options: Any = None
         self._refresh: RefreshTask | None = None
         self._features: list[Any] = []
+        self._browser: Any = None
 
     def initProcessing(self) -> None:
         """Add the tools that the gateway has now, or those known if it does not answer at once."""
@@ -31,11 +33,20 @@ class PhidiasPlugin:
 
     def initGui(self) -> None:
         """Add the tools as they are known; ask the gateway when QGIS is up."""
-        from phidias_qgis.diagnostics import DiagnosticsEntry
+        from phidias_qgis.browser_feature import BrowserFeature
+        from phidias_qgis.diagnostics import DiagnosticsFeature
+        from phidias_qgis.locator import LocatorFeature
         from phidias_qgis.options import OptionsFactory
 
         self._add_provider()
-        self._features = [DiagnosticsEntry(self._iface)]
+        self._browser = BrowserFeature(self._iface, self.refresh, self._show_job)
+        self._features = [
+            self._browser,
+            DiagnosticsFeature(self._iface),
+            LocatorFeature(self._iface, self._show_tool, self._show_job),
+        ]
+        for feature in self._features:
+            feature.start()
         self._options = OptionsFactory(self.refresh)
         self._iface.registerOptionsWidgetFactory(self._options)
         QTimer.singleShot(0, lambda: self.refresh(asked=False))
@@ -46,7 +57,7 @@ class PhidiasPlugin:
             self._refresh.cancel()
             self._refresh = None
         for feature in self._features:
-            feature.unload()
+            feature.stop()
         self._features = []
         if self._options is not None:
             self._iface.unregisterOptionsWidgetFactory(self._options)
@@ -65,6 +76,8 @@ class PhidiasPlugin:
         """
         if self._provider is None:
             return
+        if self._browser is not None and asked:
+            self._browser.reload()
         try:
             target = connection.load()
         except connection.NotConnected:
@@ -75,6 +88,18 @@ class PhidiasPlugin:
         # A task without a reference in Python never says that it has finished.
         self._refresh = RefreshTask(target, self._provider)
         QgsApplication.taskManager().addTask(self._refresh)
+
+    def _show_tool(self, process_id: str) -> None:
+        """Open the dialog of a tool."""
+        from processing import createAlgorithmDialog
+
+        dialog = createAlgorithmDialog(f"phidias:{algorithm_name(process_id)}")
+        if dialog is not None:
+            dialog.show()
+
+    def _show_job(self, connection_name: str, job_id: str) -> None:
+        """Show what became of a job."""
+        self._iface.messageBar().pushMessage("PHIDIAS", f"{connection_name}: {job_id}", Qgis.MessageLevel.Info)
 
     def _add_provider(self) -> None:
         self._provider = PhidiasProvider()

@@ -215,12 +215,33 @@ class Window:
     def __init__(self) -> None:
         self.factories: list[Any] = []
         self.actions: list[Any] = []
+        self.filters: list[Any] = []
+        self.messages: list[str] = []
+        self.options: list[str] = []
 
     def registerOptionsWidgetFactory(self, factory: Any) -> None:
         self.factories.append(factory)
 
     def unregisterOptionsWidgetFactory(self, factory: Any) -> None:
         self.factories.remove(factory)
+
+    def mainWindow(self) -> None:
+        return None
+
+    def messageBar(self) -> Any:
+        return self
+
+    def pushMessage(self, title: str, text: str, level: Any) -> None:
+        self.messages.append(text)
+
+    def showOptionsDialog(self, parent: Any, page: str) -> None:
+        self.options.append(page)
+
+    def registerLocatorFilter(self, added: Any) -> None:
+        self.filters.append(added)
+
+    def deregisterLocatorFilter(self, removed: Any) -> None:
+        self.filters.remove(removed)
 
     def addPluginToMenu(self, name: str, action: Any) -> None:
         self.actions.append(action)
@@ -244,7 +265,7 @@ def test_the_plugin_comes_and_goes_without_a_trace(qgis_processing: None, connec
         assert len(window.factories) == 1
         plugin.unload()
         assert registry.providerById("phidias") is None
-        assert window.factories == window.actions == []
+        assert window.factories == window.actions == window.filters == []
         assert "backend_client" not in sys.modules
     finally:
         # The other tests go on with the modules that they know.
