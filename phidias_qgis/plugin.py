@@ -13,6 +13,9 @@ from phidias_qgis.algorithm import algorithm_name
 from phidias_qgis.i18n import install_translator, tr
 from phidias_qgis.provider import PhidiasProvider
 
+AFTER_START = 2000
+"""Milliseconds after which the gateway is asked: QGIS's window has come up undisturbed by then"""
+
 
 class PhidiasPlugin:
     """The plugin. `initProcessing` is called in qgis_process, `initGui` in QGIS itself."""
@@ -49,7 +52,7 @@ class PhidiasPlugin:
             feature.start()
         self._options = OptionsFactory(self.refresh)
         self._iface.registerOptionsWidgetFactory(self._options)
-        QTimer.singleShot(0, lambda: self.refresh(asked=False))
+        QTimer.singleShot(AFTER_START, lambda: self.refresh(asked=False))
 
     def unload(self) -> None:
         """Take everything away again."""
