@@ -79,12 +79,12 @@ class PhidiasPlugin:
         """
         if self._provider is None:
             return
-        if self._browser is not None and asked:
+        if asked:
             self._browser.reload()
+            self._provider.update()
         try:
             target = connection.load()
         except connection.NotConnected:
-            self._provider.update()
             return
         if target.is_ssh and not asked:
             return
