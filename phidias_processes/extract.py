@@ -79,13 +79,16 @@ class Extract(TileProcess[ExtractInputs, ExtractOutputs]):
         return inputs.bands
 
     def layers(self, inputs: ExtractInputs, scenes: Sequence[Scene]) -> Sequence[Layer]:
+        from phidias_processes.eo.rendering import style_of_bands
+
         bands = scenes[0].bands
         encodings = _as_stored(bands) or (Encoding(),) * len(bands)
         categorical = any(band.categorical for band in bands)
+        style = style_of_bands(inputs.bands, bands)
         if inputs.compose == "mosaic":
-            return [Layer("mosaic", tuple(inputs.bands), encodings, categorical)]
+            return [Layer("mosaic", tuple(inputs.bands), encodings, categorical, style=style)]
         days = sorted({scene.day for scene in scenes})
-        return [Layer(f"image-{day}", tuple(inputs.bands), encodings, categorical, day) for day in days]
+        return [Layer(f"image-{day}", tuple(inputs.bands), encodings, categorical, day, style) for day in days]
 
     def compute(self, block: Block, inputs: ExtractInputs) -> Mapping[str, Any]:
         import numpy as np

@@ -110,10 +110,11 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
         from phidias_processes.eo.composite import median_of_scenes, valid_pixels, window_of_raster
         from phidias_processes.eo.engine import nothing_left
         from phidias_processes.eo.grid import Grid
-        from phidias_processes.eo.item import Result, write_item
+        from phidias_processes.eo.item import Result, ResultVector, write_item
         from phidias_processes.eo.otb import otb_version
         from phidias_processes.eo.plan import Plan
         from phidias_processes.eo.quicklook import write_quicklook
+        from phidias_processes.eo.rendering import Outline
         from phidias_processes.eo.segments import summarize, write_segments
 
         version = otb_version(APPLICATION)
@@ -138,7 +139,8 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
         workspace.report(96, "describing the result")
         quicklook = write_quicklook(image, workspace.results / "quicklook.png", labels)
         software = [("Orfeo ToolBox", version)]
-        result = Result(self, inputs, workspace.job_id, grid, scenes, vectors=[target], software=software)
+        vectors = [ResultVector(target, Outline("FFDD00"))]
+        result = Result(self, inputs, workspace.job_id, grid, scenes, vectors=vectors, software=software)
         item = write_item(result, workspace.results / "item.json", quicklook)
         return SegmentationOutputs(
             segments=Vector(file=target.name), item=StacItem(file=item.name), quicklook=Quicklook(file=quicklook.name)

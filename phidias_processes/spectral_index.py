@@ -12,6 +12,7 @@ from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.outputs import Cog, Quicklook, StacItem
 from phidias_gateway.process import ProcessInputs, ProcessOutputs, Resources
 from phidias_processes.eo.indices import applicable_indices
+from phidias_processes.eo.rendering import Ramp, Range
 from phidias_processes.eo.tile_process import (
     Block,
     Encoding,
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
     from phidias_processes.eo.scene import Scene
 
 IndexName = Literal[tuple(applicable_indices())]
+
+RAMPS: Mapping[str, tuple[str, Range]] = {
+    "vegetation": ("ylgn", (0.0, 0.9)),
+    "water": ("brbg", (-0.7, 0.7)),
+    "snow": ("gnbu", (0.0, 0.9)),
+    "burn": ("rdylgn", (-0.5, 0.7)),
+    "soil": ("ylorbr", (-0.5, 0.5)),
+    "urban": ("ylorbr", (-0.5, 0.5)),
+}
+"""Colours of each family of indices, and the values of its normalised differences from the first to the last colour"""
 
 
 class SpectralIndexInputs(ProcessInputs):
@@ -98,7 +109,8 @@ class SpectralIndex(TileProcess[SpectralIndexInputs, SpectralIndexOutputs]):
 
         bounded = parse(self.expression(inputs)).is_normalized_difference
         name = "expression" if inputs.expression else inputs.index
-        return [Layer("index", (name,), (Encoding("int16", 1e-4, 0.0, -32768.0) if bounded else Encoding(),))]
+        encoding = Encoding("int16", 1e-4, 0.0, -32768.0) if bounded else Encoding()
+        return [Layer("index", (name,), (encoding,), style=self._style(inputs, bounded))]
 
     def compute(self, block: Block, inputs: SpectralIndexInputs) -> Mapping[str, Any]:
         from phidias_processes.eo.expression import parse
@@ -111,6 +123,12 @@ class SpectralIndex(TileProcess[SpectralIndexInputs, SpectralIndexOutputs]):
         return SpectralIndexOutputs(
             index=Cog(file=files["index"]), item=StacItem(file=item), quicklook=Quicklook(file=quicklook)
         )
+
+    @staticmethod
+    def _style(inputs: SpectralIndexInputs, bounded: bool) -> Ramp:
+        family = "" if inputs.expression else applicable_indices()[inputs.index].family
+        colours, values = RAMPS.get(family, ("viridis", None))
+        return Ramp(colours, values if bounded else None)
 
     def expression(self, inputs: SpectralIndexInputs) -> str:
         return inputs.expression or applicable_indices()[inputs.index].expression

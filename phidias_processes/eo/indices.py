@@ -44,6 +44,8 @@ class Index:
     title: str
     expression: str
     reference: str
+    family: str
+    """vegetation, water, snow, burn, soil, urban..."""
 
 
 @cache
@@ -58,7 +60,7 @@ def applicable_indices() -> Mapping[str, Index]:
         if any(value is None for value in values.values()):
             continue
         expression = re.sub(r"[A-Za-z]\w*", lambda match, values=values: str(values[match[0]]), entry["formula"])
-        found[name] = Index(name, entry["long_name"], expression, entry["reference"])
+        found[name] = Index(name, entry["long_name"], expression, entry["reference"], entry["application_domain"])
     return MappingProxyType(found)
 
 

@@ -16,6 +16,14 @@ from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector, sha256
 from phidias_gateway.process import Process
 from phidias_processes.eo.grid import Grid, to_wgs84
 from phidias_processes.eo.guarded_http import without_query
+from phidias_processes.eo.rendering import (
+    CLASSIFICATION,
+    RENDER,
+    Outline,
+    classes_of,
+    render_of_image,
+    render_of_polygons,
+)
 from phidias_processes.eo.scene import Scene
 from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Layer
@@ -41,6 +49,14 @@ class ResultImage:
 
 
 @dataclass(frozen=True)
+class ResultVector:
+    """A file of features of the result."""
+
+    path: Path
+    style: Outline | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """What a job made."""
 
@@ -51,7 +67,7 @@ class Result:
     scenes: Sequence[Scene]
     images: Sequence[ResultImage] = ()
     expression: str = ""
-    vectors: Sequence[Path] = ()
+    vectors: Sequence[ResultVector] = ()
     software: Sequence[tuple[str, str]] = ()
     """Name and version of programs beyond Python's, such as Orfeo ToolBox"""
 
@@ -64,13 +80,15 @@ def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
         now
     ]
     assets = {image.layer.name: _image_asset(image, result.grid) for image in result.images}
-    assets |= {vector.stem: _asset(vector, Vector, ["data"], vector.stem.capitalize()) for vector in result.vectors}
+    for vector in result.vectors:
+        name = vector.path.stem
+        assets[name] = _asset(vector.path, Vector, ["data"], name.capitalize())
     if quicklook is not None:
         assets["quicklook"] = _asset(quicklook, Quicklook, ["thumbnail", "overview"], "Quicklook")
     item = {
         "type": "Feature",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [*EXTENSIONS, *([RASTER] if result.images else [])],
+        "stac_extensions": _extensions(result),
         "id": result.job_id,
         "geometry": outline,
         "bbox": bounds,
@@ -89,6 +107,31 @@ def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
 
 def _instant(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _extensions(result: Result) -> list[str]:
+    told = list(EXTENSIONS)
+    if result.images:
+        told.append(RASTER)
+    if any(classes_of(image.layer.style) for image in result.images):
+        told.append(CLASSIFICATION)
+    return [*told, RENDER] if _renders(result) else told
+
+
+def _renders(result: Result) -> dict[str, Any]:
+    """How each file wants to be drawn, under the key of its asset."""
+    renders = {}
+    for image in result.images:
+        layer = image.layer
+        if layer.style is not None:
+            renders[layer.name] = render_of_image(
+                layer.style, layer.name, layer.bands, layer.encodings, image.statistics
+            )
+    for vector in result.vectors:
+        if vector.style is not None:
+            name = vector.path.stem
+            renders[name] = render_of_polygons(vector.style, name, name.capitalize())
+    return renders
 
 
 def _properties(result: Result, now: datetime) -> dict[str, Any]:
@@ -113,6 +156,8 @@ def _properties(result: Result, now: datetime) -> dict[str, Any]:
         properties["proj:wkt2"] = result.grid.crs
     if result.expression:
         properties["processing:expression"] = {"format": "phidias-expression", "expression": result.expression}
+    if renders := _renders(result):
+        properties["renders"] = renders
     if process.references:
         properties["phidias:references"] = list(process.references)
     return properties
@@ -140,12 +185,22 @@ def _image_asset(image: ResultImage, grid: Grid) -> dict[str, Any]:
             }
         bands.append(band)
     asset = _asset(image.path, Cog, ["data"], image.layer.date or image.layer.name.replace("-", " ").capitalize())
-    return asset | {
+    asset |= {
         "bands": bands,
         "proj:shape": [grid.height, grid.width],
         "proj:transform": list(grid.affine)[:6],
         "proj:bbox": list(grid.bounds),
     }
+    if classes := classes_of(image.layer.style):
+        asset["classification:classes"] = classes
+    if image.layer.date:
+        asset |= _whole_day(image.layer.date)
+    return asset
+
+
+def _whole_day(date: str) -> dict[str, str]:
+    """The period of an asset that shows one day of the Item's."""
+    return {"start_datetime": f"{date}T00:00:00Z", "end_datetime": f"{date}T23:59:59Z"}
 
 
 def _asset(path: Path, kind: type[FileOutput], roles: list[str], title: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import Field
 from phidias_gateway.inputs import AreaOfInterest, Crs, Scenes
 from phidias_gateway.process import Effort, Process, ProcessOutputs, Workspace
 from phidias_gateway.references import Site
+from phidias_processes.eo.rendering import Style
 
 if TYPE_CHECKING:
     from phidias_processes.eo.grid import Grid
@@ -76,6 +77,8 @@ class Layer:
     """Its numbers name classes: overviews take the nearest, never a mean"""
     date: str = ""
     """The day it shows, if it is one"""
+    style: Style | None = None
+    """How it wants to be drawn"""
 
 
 @dataclass(frozen=True)

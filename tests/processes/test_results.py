@@ -18,6 +18,7 @@ from referencing.exceptions import NoSuchResource
 from referencing.jsonschema import DRAFT7
 
 from phidias_processes.eo.encoding import encode
+from phidias_processes.eo.rendering import RENDER
 from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Encoding
 from tests.processes.conftest import FLANDERS, VIRGINIA
@@ -102,7 +103,7 @@ def test_values_are_stored_within_the_range_of_their_type(values, encoding, stor
 
 
 def validate(document: dict[str, Any], schemas: Path) -> None:
-    """Check an Item against STAC and each of its extensions, with schemas that lie on the disk."""
+    """Check an Item against STAC and its extensions with schemas that lie on the disk, where `render` has none."""
 
     def retrieve(address: str) -> Resource:
         path = schemas / address.partition("://")[2].partition("#")[0]
@@ -112,7 +113,7 @@ def validate(document: dict[str, Any], schemas: Path) -> None:
 
     version = document["stac_version"]
     core = f"https://schemas.stacspec.org/v{version}/item-spec/json-schema/item.json"
-    for address in (core, *document["stac_extensions"]):
+    for address in {core, *document["stac_extensions"]} - {RENDER}:
         registry = Registry(retrieve=retrieve)
         schema = {"$schema": "http://json-schema.org/draft-07/schema#", "$ref": address}
         jsonschema.Draft7Validator(schema, registry=registry).validate(document)
@@ -127,6 +128,43 @@ def test_the_items_are_valid_stac(run, shared):
         run("extract", scenes=dates, area={"bbox": FLANDERS}),
     ):
         validate(ran.item(), shared / "stac_schemas")
+
+
+def test_an_index_is_drawn_in_the_colours_of_its_family_over_a_range_that_is_always_the_same(run):
+    search = {"scenes": {"catalogue": "demo"}, "area": {"bbox": VIRGINIA}}
+    (render,) = run("spectral-index", **search).item()["properties"]["renders"].values()
+    # In stored numbers, which are ten-thousandths.
+    assert render == {
+        "assets": ["index"], "title": "NDVI", "bands": [["NDVI"]], "rescale": [[0, 9000]], "colormap_name": "ylgn"
+    }  # fmt: skip
+    item = run("spectral-index", **search, expression="nir / red").item()
+    (render,), (band,) = item["properties"]["renders"].values(), item["assets"]["index"]["bands"]
+    low, high = render["rescale"][0]
+    assert band["statistics"]["minimum"] <= low < band["statistics"]["mean"] < high <= band["statistics"]["maximum"]
+
+
+def test_a_series_is_drawn_in_true_colour_alike_on_every_date(run, shared):
+    dates = {"catalogue": "shared", "collections": ["sentinel-2-l2a"], "datetime": "2018-05-01/2018-05-31"}
+    item = run("extract", scenes=dates, area={"bbox": FLANDERS}).item()
+    renders = item["properties"]["renders"]
+    assert len(renders) > 3
+    assert {json.dumps([render["bands"], render["rescale"]]) for render in renders.values()} == {
+        '[[["red", "green", "blue"]], [[0.0, 3000.0], [0.0, 3000.0], [0.0, 3000.0]]]'
+    }
+    for name, render in renders.items():
+        assert render["assets"] == [name]
+        day = name.removeprefix("image-")
+        asset = item["assets"][name]
+        assert (asset["start_datetime"], asset["end_datetime"]) == (f"{day}T00:00:00Z", f"{day}T23:59:59Z")
+
+
+def test_a_scene_classification_has_names_and_colours(run, shared):
+    dates = {"catalogue": "shared", "collections": ["sentinel-2-l2a"], "datetime": "2018-05-01/2018-05-10"}
+    item = run("extract", scenes=dates, area={"bbox": FLANDERS}, bands=["scl"], compose="mosaic").item()
+    validate(item, shared / "stac_schemas")
+    classes = {entry["value"]: entry for entry in item["assets"]["mosaic"]["classification:classes"]}
+    assert (classes[6]["name"], classes[6]["color_hint"]) == ("Water", "0000FF")
+    assert item["properties"]["renders"]["mosaic"]["resampling"] == "nearest"
 
 
 def test_the_item_tells_how_the_result_was_made(run, virginia, demo_server):
