@@ -382,6 +382,10 @@ class Gateway:
             cancelled=cancelled,
         )
 
+    def document(self, href: str) -> dict[str, Any]:
+        """The JSON object at `href`, such as the Item of a result. Raises UnexpectedAnswer if it is something else."""
+        return self._connection.document("GET", href)[0]
+
     def upload(self, path: str | Path, *, progress: Progress | None = None, cancelled: Cancel = never) -> str:
         """Bring a local file to the gateway, unless it is there; the address to give as {"href": ...} in inputs."""
         return upload(self._connection, path, progress=progress, cancelled=cancelled)

@@ -20,10 +20,11 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from backend_client import Cancelled, GatewayError, ProcessDescription
-from phidias_qgis import connection, estimates, outputs, parameters, paths
+from phidias_qgis import connection, estimates, outputs, parameters, paths, rendering
 from phidias_qgis.execution import Execution, JobEndedBadly
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, InputProblem, described
+from phidias_qgis.job_layers import layers_of
 from phidias_qgis.outputs import Delivery, Output
 from phidias_qgis.rasters import address
 
@@ -121,6 +122,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         try:
             self._values = self._read(parameters, context)
             self._connection = self._chosen(parameters, context)
+            rendering.prepare()
         except (InputProblem, connection.NotConnected) as error:
             raise QgsProcessingException(str(error)) from None
         return True
@@ -139,7 +141,8 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
                 return results
             execution.follow(job)
             found = execution.gateway.results(job.id)
-            delivery = Delivery(parameters, context, feedback, self._layer_name)
+            job_layers = layers_of(self._connection.name, execution.gateway, job, self.displayName(), found)
+            delivery = Delivery(parameters, context, feedback, job_layers, self._layer_name)
             for output in self._outputs:
                 if output.id in found:
                     results[output.name] = outputs.deliver(output, found[output.id], delivery)

@@ -3,43 +3,91 @@
 from __future__ import annotations
 
 from osgeo import gdal
-from qgis.core import QgsMapLayer, QgsProcessingContext, QgsProcessingUtils, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import (
+    QgsDataProvider,
+    QgsMapLayer,
+    QgsProcessingContext,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingUtils,
+    QgsProject,
+    QgsRasterLayer,
+    QgsReadWriteContext,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtXml import QDomDocument
 
 from backend_client import GatewayError
 from phidias_qgis.i18n import tr
-
-STREAMED = "/vsicurl/"
+from phidias_qgis.links import STREAMED
 
 
 class NotStreamed(GatewayError):
     """A result is there but cannot be read piece by piece."""
 
 
-def stream(href: str, name: str, context: QgsProcessingContext, *, raster: bool) -> QgsMapLayer:
-    """Open the file behind a link as a layer, which the context then holds for the next algorithm.
-
-    To be called on the algorithm's thread. Raises NotStreamed.
-    """
+def open_link(href: str, name: str, *, raster: bool) -> QgsMapLayer:
+    """Open the file behind a link as a layer, on any thread; it belongs to that thread. Raises NotStreamed."""
     _look_for_no_side_files(href)
-    layer = QgsRasterLayer(STREAMED + href, name, "gdal") if raster else QgsVectorLayer(STREAMED + href, name, "ogr")
+    # GDAL remembers where there was nothing, also if there is something now.
+    gdal.VSICurlPartialClearCache(STREAMED + href)
+    layer = open_file(STREAMED + href, name, raster=raster)
     if not layer.isValid():
         raise NotStreamed(
             tr("The result '{}' is ready, but cannot be streamed from the gateway.").format(name),
             remedy=tr("Give a file name for it, so that it is downloaded."),
         )
-    context.temporaryLayerStore().addMapLayer(layer)
     return layer
 
 
+def open_file(source: str, name: str, *, raster: bool) -> QgsMapLayer:
+    """A layer of what GDAL or OGR finds at `source`."""
+    return QgsRasterLayer(source, name, "gdal") if raster else QgsVectorLayer(source, name, "ogr")
+
+
 def load(
-    layer: str, name: str, output: str, project: QgsProject, context: QgsProcessingContext, *, raster: bool
+    layer: str,
+    name: str,
+    output: str,
+    project: QgsProject,
+    context: QgsProcessingContext,
+    *,
+    raster: bool,
+    then: QgsProcessingLayerPostProcessorInterface,
 ) -> None:
-    """Have a layer, by its id or path, added to `project` when the algorithm has ended."""
+    """Have a layer, by its id or path, added to `project` when the algorithm has ended, and `then` called."""
     hint = QgsProcessingUtils.LayerHint.Raster if raster else QgsProcessingUtils.LayerHint.Vector
     details = QgsProcessingContext.LayerDetails(name, project, output, hint)
     # QGIS would rather call a layer after its file; on the gateway that is `index.tif` for every index.
     details.forceName = context.temporaryLayerStore().mapLayer(layer) is not None
+    details.setPostProcessor(then)
     context.addLayerToLoadOnCompletion(layer, details)
+
+
+def point_to(layer: QgsMapLayer, source: str) -> None:
+    """Have a layer read `source` from now on, and keep all else: style, period, metadata, filter, place in the tree.
+
+    A layer that waited is again as its project describes it. For the main thread.
+    """
+    waited = not layer.isValid()
+    style = QDomDocument()
+    if waited:
+        style.setContent(layer.originalXmlProperties())
+    else:
+        layer.exportNamedStyle(style)
+    set_source(layer, source)
+    if not layer.isValid():
+        return
+    if waited:
+        layer.readSymbology(style.documentElement(), "", QgsReadWriteContext())
+    else:
+        layer.importNamedStyle(style)
+    layer.triggerRepaint()
+
+
+def set_source(layer: QgsMapLayer, source: str) -> None:
+    """Have a layer read `source` from now on, with the filter that it has."""
+    _, bar, rest = layer.source().partition("|")
+    layer.setDataSource(source + bar + rest, layer.name(), layer.providerType(), QgsDataProvider.ProviderOptions())
 
 
 def _look_for_no_side_files(href: str) -> None:

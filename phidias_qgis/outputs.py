@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from qgis.core import (
+    QgsMapLayer,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -25,13 +25,16 @@ from qgis.core import (
     QgsProcessingParameterFolderDestination,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
+    QgsProject,
 )
 
 from backend_client import Result
-from phidias_qgis import layers
+from phidias_qgis import groups, layers
 from phidias_qgis.destination import Destination
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import described, flatten, parameter_name
+from phidias_qgis.job_layers import JobLayers
+from phidias_qgis.references import file_of
 
 Schema = Mapping[str, Any]
 
@@ -78,8 +81,18 @@ class Delivery:
     parameters: Mapping[str, Any]
     context: QgsProcessingContext
     feedback: QgsProcessingFeedback
+    job: JobLayers
     name_of: Callable[[Output], str]
     """Name of the layer of an output"""
+
+    def keep(self, layer: QgsMapLayer) -> QgsMapLayer:
+        """Hold a layer for the next algorithm, and for the map."""
+        return self.context.temporaryLayerStore().addMapLayer(layer)
+
+    def load(self, layer: str, name: str, output: Output, project: QgsProject, *, raster: bool) -> None:
+        """Have a layer, by its id or path, added to the job's group in `project` when the algorithm has ended."""
+        group = groups.IntoGroup(self.job.job, self.job.title)
+        layers.load(layer, name, output.name, project, self.context, raster=raster, then=group)
 
 
 class Kind(NamedTuple):
@@ -127,11 +140,12 @@ def _layer(*, raster: bool) -> Callable[[Output, Result, Delivery], Any]:
             result.download(
                 destination.path, progress=_progress(delivery.feedback), cancelled=delivery.feedback.isCanceled
             )
+            delivery.keep(delivery.job.downloaded(destination.path, result.href, name, raster=raster))
             layer = str(destination.path)
         else:
-            layer = layers.stream(result.href, name, delivery.context, raster=raster).id()
+            layer = delivery.keep(delivery.job.streamed(result.href, name, raster=raster)).id()
         if destination.project is not None:
-            layers.load(layer, name, output.name, destination.project, delivery.context, raster=raster)
+            delivery.load(layer, name, output, destination.project, raster=raster)
         return layer
 
     return deliver
@@ -139,24 +153,27 @@ def _layer(*, raster: bool) -> Callable[[Output, Result, Delivery], Any]:
 
 def _deliver_several(output: Output, result: Result, delivery: Delivery) -> list[str]:
     destination = Destination.of(delivery.parameters, output.folder_name, delivery.context)
-    names = [unquote(urlsplit(link.href).path).rpartition("/")[2].rpartition(".")[0] for link in result.links]
+    files = [file_of(link.href) for link in result.links]
+    names = [delivery.job.name_of(file, file.rpartition(".")[0]) for file in files]
     if destination.path:
         delivery.feedback.pushInfo(tr("Downloading to {}").format(destination.path))
         destination.path.mkdir(parents=True, exist_ok=True)
-        files = result.download_all(
+        paths = result.download_all(
             destination.path, progress=_progress(delivery.feedback), cancelled=delivery.feedback.isCanceled
         )
-        found = [str(path) for path in files]
+        for path, link, name in zip(paths, result.links, names):
+            delivery.keep(delivery.job.downloaded(path, link.href, name, raster=True))
+        found = [str(path) for path in paths]
     else:
         # By their ids, as QGIS gives a single layer too: their sources are signed, and results are logged.
         found = [
-            layers.stream(link.href, name, delivery.context, raster=True).id()
+            delivery.keep(delivery.job.streamed(link.href, name, raster=True)).id()
             for link, name in zip(result.links, names)
         ]
     project = delivery.context.project()
     if project is not None and delivery.parameters.get(output.load_name):
         for layer, name in zip(found, names):
-            layers.load(layer, name, output.name, project, delivery.context, raster=True)
+            delivery.load(layer, name, output, project, raster=True)
     return found
 
 

@@ -15,8 +15,7 @@ from qgis.core import (
 
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, LocalFile
-
-STREAMED = "/vsicurl/"
+from phidias_qgis.links import STREAMED
 
 
 class RasterParameter(QgsProcessingParameterRasterLayer):

@@ -80,7 +80,8 @@ def test_a_path_is_a_download(tmp_path: Path) -> None:
     results = processing.run("phidias:spectralindex", {**INDEX, "OUTPUT_INDEX": str(path)})
     assert results["OUTPUT_INDEX"] == str(path)
     assert QgsRasterLayer(str(path)).isValid()
-    assert [entry.name for entry in path.parent.iterdir()] == ["ndvi.tif"]
+    # With its style and metadata beside it, under the names that QGIS looks for.
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["ndvi.qmd", "ndvi.qml", "ndvi.tif"]
     assert results["OUTPUT_ITEM"].endswith("item.json")
     assert "signature" not in results["OUTPUT_ITEM"] + results["OUTPUT_QUICKLOOK"]
 

@@ -1,0 +1,131 @@
+"""The sources of layers on their way into a project file and back: references instead of signed links.
+
+QGIS asks for each source several times, for empty ones too, and on the main thread: nothing here waits for a network
+unless there is no window that would stand still.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from osgeo import gdal
+from qgis.core import Qgis, QgsMapLayer, QgsMessageLog, QgsPathResolver, QgsProject
+
+from backend_client import GatewayError, GatewayUnreachable
+from phidias_qgis import connection, layers, project_files
+from phidias_qgis.descriptions import LOG
+from phidias_qgis.i18n import tr
+from phidias_qgis.links import STREAMED, links
+from phidias_qgis.references import Reference
+
+PLACE = "/vsimem/phidias/"
+"""Folder in memory of the files that stand in for results while a project is read"""
+_RASTER = (
+    b'<VRTDataset rasterXSize="1" rasterYSize="1"><GeoTransform>0,1,0,0,0,-1</GeoTransform>'
+    b'<VRTRasterBand dataType="Byte" band="1"><NoDataValue>0</NoDataValue></VRTRasterBand></VRTDataset>'
+)
+_VECTOR = b'{"type": "FeatureCollection", "features": []}'
+SECONDS = 10.0
+"""The longest that a program without a window waits for a gateway"""
+PATIENCE = 30.0
+"""Seconds after a failure during which the same is not asked again: a project has many layers"""
+
+
+class ProjectSources:
+    """Writes and reads the sources of all projects of this process, from `install` to `remove`.
+
+    `at_once`: ask the gateway while a project is read, as befits a program without a window. Otherwise each layer is
+    opened on a file that stands in for it, which spares the person QGIS's dialog for unavailable layers, and is then
+    `set_aside` until somebody points it to a fresh link.
+    """
+
+    def __init__(self, *, at_once: bool) -> None:
+        self._at_once = at_once
+        self._standing_in: dict[str, Reference] = {}
+        self._failures: dict[tuple[str, str], float] = {}
+        self._writer = self._reader = ""
+
+    def install(self) -> None:
+        """Begin."""
+        self._writer = QgsPathResolver.setPathWriter(self.written)
+        self._reader = QgsPathResolver.setPathPreprocessor(self.read)
+        QgsProject.instance().projectSaved.connect(self._saved)
+
+    def remove(self) -> None:
+        """End."""
+        QgsProject.instance().projectSaved.disconnect(self._saved)
+        QgsPathResolver.removePathWriter(self._writer)
+        QgsPathResolver.removePathPreprocessor(self._reader)
+
+    def written(self, source: str) -> str:
+        """What a project file shall hold in place of `source`."""
+        reference = self._standing_in.get(source.partition("|")[0]) or links.reference_of(source)
+        if reference is not None:
+            return str(reference) + "".join(source.partition("|")[1:])
+        return without_signature(source)
+
+    def read(self, source: str) -> str:
+        """What a layer shall be opened on."""
+        plain, bar, rest = source.partition("|")
+        reference = Reference.parse(plain)
+        if reference is None:
+            return source
+        return (self._link(reference) if self._at_once else self._stand_in(reference)) + bar + rest
+
+    def set_aside(self, layer: QgsMapLayer) -> None:
+        """Make a layer that was opened on a stand-in what it is: unavailable for now, and so refused by every tool."""
+        reference = self._standing_in.get(layer.source().partition("|")[0])
+        if reference is not None:
+            layers.set_source(layer, str(reference))
+
+    def _saved(self) -> None:
+        path = Path(QgsProject.instance().fileName())
+        try:
+            project_files.mend(path, self.written)
+        except (OSError, ValueError) as error:
+            text = tr("Signed links may be left in the project file {}: {}").format(path, error)
+            QgsMessageLog.logMessage(text, LOG, Qgis.MessageLevel.Critical)
+
+    def _stand_in(self, reference: Reference) -> str:
+        name = quote(str(reference), safe="")
+        path = f"{PLACE}{name}.vrt" if reference.is_raster else f"{PLACE}{name}.geojson"
+        gdal.FileFromMemBuffer(path, _RASTER if reference.is_raster else _VECTOR)
+        self._standing_in[path] = reference
+        return path
+
+    def _link(self, reference: Reference) -> str:
+        """A link to the result; the reference itself, which opens nothing, if there is none to be had."""
+        if links.is_worn(links.source_of(reference), time.time()) and not self._failed_lately(reference):
+            try:
+                links.ask(reference.connection, reference.job, seconds=SECONDS)
+            except (GatewayError, connection.NotConnected) as error:
+                job = "" if isinstance(error, GatewayUnreachable) else reference.job
+                self._failures[reference.connection, job] = time.monotonic()
+                QgsMessageLog.logMessage(f"{reference}: {error}", LOG, Qgis.MessageLevel.Warning)
+        return links.source_of(reference)
+
+    def _failed_lately(self, reference: Reference) -> bool:
+        times = [self._failures.get((reference.connection, job), -PATIENCE) for job in ("", reference.job)]
+        return time.monotonic() - max(times) < PATIENCE
+
+
+def without_signature(source: str) -> str:
+    """A streamed source of nobody's that is known, without what opens it."""
+    if source.startswith(STREAMED) and "signature=" in source:
+        return source.partition("?")[0]
+    return source
+
+
+@contextmanager
+def installed() -> Iterator[ProjectSources]:
+    """For scripts without QGIS's window: within this context, projects keep references, and read them back at once."""
+    sources = ProjectSources(at_once=True)
+    sources.install()
+    try:
+        yield sources
+    finally:
+        sources.remove()
