@@ -18,7 +18,7 @@ from qgis.PyQt.QtXml import QDomDocument
 
 from backend_client import GatewayError
 from phidias_qgis.i18n import tr
-from phidias_qgis.links import STREAMED
+from phidias_qgis.links import STREAMED, streamed
 
 
 class NotStreamed(GatewayError):
@@ -30,7 +30,7 @@ def open_link(href: str, name: str, *, raster: bool) -> QgsMapLayer:
     _look_for_no_side_files(href)
     # GDAL remembers where there was nothing, also if there is something now.
     gdal.VSICurlPartialClearCache(STREAMED + href)
-    layer = open_file(STREAMED + href, name, raster=raster)
+    layer = open_file(streamed(href, raster=raster), name, raster=raster)
     if not layer.isValid():
         raise NotStreamed(
             tr("The result '{}' is ready, but cannot be streamed from the gateway.").format(name),
@@ -97,4 +97,6 @@ def _look_for_no_side_files(href: str) -> None:
     """
     if hasattr(gdal, "SetPathSpecificOption"):
         folder = href.partition("?")[0].rpartition("/")[0]
-        gdal.SetPathSpecificOption(STREAMED + folder, "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+        for raster in (True, False):
+            prefix = streamed(folder, raster=raster)
+            gdal.SetPathSpecificOption(prefix, "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")

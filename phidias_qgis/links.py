@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from qgis.core import QgsFeedback
 
@@ -13,8 +13,25 @@ from phidias_qgis import connection
 from phidias_qgis.references import Reference, file_of
 
 STREAMED = "/vsicurl/"
+"""How GDAL reads an address by range"""
+STREAMED_VECTOR = "/vsicurl?url="
+"""The same with the address encoded. QGIS empties GDAL's cache of the other form before it opens a vector layer, and so
+would ask the gateway in the main thread for what another thread has just read"""
 WORN = 0.75
 """Part of its life after which a link is renewed"""
+
+
+def streamed(href: str, *, raster: bool) -> str:
+    """What a layer of the file behind a link is opened on."""
+    return STREAMED + href if raster else STREAMED_VECTOR + quote(href, safe="")
+
+
+def href_of(source: str) -> str:
+    """The link that a layer's source reads; empty if it reads something else."""
+    plain = source.partition("|")[0]
+    if plain.startswith(STREAMED_VECTOR):
+        return unquote(plain[len(STREAMED_VECTOR) :])
+    return plain[len(STREAMED) :] if plain.startswith(STREAMED) else ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,7 @@ class Links:
     def source_of(self, reference: Reference) -> str:
         """The source of a layer of this file: its newest link, or the reference itself, which opens nothing."""
         newest = self.newest(reference)
-        return STREAMED + newest.href if newest else str(reference)
+        return streamed(newest.href, raster=reference.is_raster) if newest else str(reference)
 
     def ask(self, name: str, job: str, feedback: QgsFeedback | None = None, *, seconds: float = 45.0) -> None:
         """Ask a connection for links to the results of a job; blocks. Raises GatewayError, NotConnected."""
@@ -66,10 +83,9 @@ class Links:
 
     def reference_of(self, source: str) -> Reference | None:
         """The result that a layer's source streams or waits for, None for any other source."""
-        source = source.partition("|")[0]
-        if not source.startswith(STREAMED):
-            return Reference.parse(source)
-        href = source[len(STREAMED) :]
+        href = href_of(source)
+        if not href:
+            return Reference.parse(source.partition("|")[0])
         with self._lock:
             known = self._references.get(href)
         return known or _recognised(href)
@@ -78,7 +94,7 @@ class Links:
         """True if a source of ours can be read: it is a link that has not expired, to where the gateway still is."""
         reference = self.reference_of(source)
         newest = self.newest(reference) if reference else None
-        if reference is None or newest is None or source.partition("|")[0] != STREAMED + newest.href:
+        if reference is None or newest is None or href_of(source) != newest.href:
             return False
         return newest.by == _address(reference.connection) and (newest.expires is None or now < newest.expires)
 

@@ -25,26 +25,33 @@ class PhidiasPlugin:
         self._translator = install_translator()
         self._provider: PhidiasProvider | None = None
         self._options: Any = None
+        self._layers: Any = None
         self._refresh: RefreshTask | None = None
         self._features: list[Any] = []
         self._browser: Any = None
 
     def initProcessing(self) -> None:
         """Add the tools that the gateway has now, or those known if it does not answer at once."""
+        from phidias_qgis.project_sources import ProjectSources
+
         descriptions.refresh_quickly()
         self._add_provider()
+        ProjectSources(at_once=True).install()
 
     def initGui(self) -> None:
         """Add the tools as they are known; ask the gateway when QGIS is up."""
         from phidias_qgis.browser_feature import BrowserFeature
         from phidias_qgis.diagnostics import DiagnosticsFeature
+        from phidias_qgis.kept_layers import KeptLayers
         from phidias_qgis.locator import LocatorFeature
         from phidias_qgis.options import OptionsFactory
 
         self._add_provider()
         self._browser = BrowserFeature(self._iface, self.refresh, self._show_job)
+        self._layers = KeptLayers(self._iface)
         self._features = [
             self._browser,
+            self._layers,
             DiagnosticsFeature(self._iface),
             LocatorFeature(self._iface, self._show_tool, self._show_job),
         ]
@@ -62,6 +69,7 @@ class PhidiasPlugin:
         for feature in self._features:
             feature.stop()
         self._features = []
+        self._layers = None
         if self._options is not None:
             self._iface.unregisterOptionsWidgetFactory(self._options)
             self._options = None
@@ -82,6 +90,8 @@ class PhidiasPlugin:
         if asked:
             self._browser.reload()
             self._provider.update()
+        if self._layers is not None:
+            self._layers.retry()
         try:
             target = connection.load()
         except connection.NotConnected:

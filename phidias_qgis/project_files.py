@@ -12,9 +12,7 @@ from collections.abc import Callable
 from html import escape, unescape
 from pathlib import Path
 
-from phidias_qgis.links import STREAMED
-
-_SOURCE = re.compile(re.escape(STREAMED) + r"[^\"'<>\s|]*signature=[^\"'<>\s|]*")
+_SOURCE = re.compile(r"/vsicurl[/?][^\"'<>\s|]*signature(=|%3D)[^\"'<>\s|]*")
 
 
 def mend(path: Path, written: Callable[[str], str]) -> bool:

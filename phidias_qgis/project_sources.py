@@ -6,20 +6,22 @@ unless there is no window that would stand still.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 
-from osgeo import gdal
+from osgeo import gdal, ogr
 from qgis.core import Qgis, QgsMapLayer, QgsMessageLog, QgsPathResolver, QgsProject
+from qgis.PyQt.QtCore import QTimer
 
 from backend_client import GatewayError, GatewayUnreachable
 from phidias_qgis import connection, layers, project_files
 from phidias_qgis.descriptions import LOG
 from phidias_qgis.i18n import tr
-from phidias_qgis.links import STREAMED, links
+from phidias_qgis.links import STREAMED, href_of, links
 from phidias_qgis.references import Reference
 
 PLACE = "/vsimem/phidias/"
@@ -28,7 +30,6 @@ _RASTER = (
     b'<VRTDataset rasterXSize="1" rasterYSize="1"><GeoTransform>0,1,0,0,0,-1</GeoTransform>'
     b'<VRTRasterBand dataType="Byte" band="1"><NoDataValue>0</NoDataValue></VRTRasterBand></VRTDataset>'
 )
-_VECTOR = b'{"type": "FeatureCollection", "features": []}'
 SECONDS = 10.0
 """The longest that a program without a window waits for a gateway"""
 PATIENCE = 30.0
@@ -48,6 +49,8 @@ class ProjectSources:
         self._standing_in: dict[str, Reference] = {}
         self._failures: dict[tuple[str, str], float] = {}
         self._writer = self._reader = ""
+        self._to_mend: Path | None = None
+        """A project that was saved and not looked through yet"""
 
     def install(self) -> None:
         """Begin."""
@@ -57,13 +60,14 @@ class ProjectSources:
 
     def remove(self) -> None:
         """End."""
+        self._mend()
         QgsProject.instance().projectSaved.disconnect(self._saved)
         QgsPathResolver.removePathWriter(self._writer)
         QgsPathResolver.removePathPreprocessor(self._reader)
 
     def written(self, source: str) -> str:
         """What a project file shall hold in place of `source`."""
-        reference = self._standing_in.get(source.partition("|")[0]) or links.reference_of(source)
+        reference = self.reference_of(source)
         if reference is not None:
             return str(reference) + "".join(source.partition("|")[1:])
         return without_signature(source)
@@ -76,6 +80,10 @@ class ProjectSources:
             return source
         return (self._link(reference) if self._at_once else self._stand_in(reference)) + bar + rest
 
+    def reference_of(self, source: str) -> Reference | None:
+        """The result that a layer's source streams, waits for or stands in for; None for any other source."""
+        return self._standing_in.get(source.partition("|")[0]) or links.reference_of(source)
+
     def set_aside(self, layer: QgsMapLayer) -> None:
         """Make a layer that was opened on a stand-in what it is: unavailable for now, and so refused by every tool."""
         reference = self._standing_in.get(layer.source().partition("|")[0])
@@ -83,17 +91,23 @@ class ProjectSources:
             layers.set_source(layer, str(reference))
 
     def _saved(self) -> None:
-        path = Path(QgsProject.instance().fileName())
+        # QGIS says so before it packs a .qgz: the file is there in a moment.
+        self._to_mend = Path(QgsProject.instance().fileName())
+        QTimer.singleShot(0, self._mend)
+
+    def _mend(self) -> None:
+        path, self._to_mend = self._to_mend, None
         try:
-            project_files.mend(path, self.written)
+            if path is not None:
+                project_files.mend(path, self.written)
         except (OSError, ValueError) as error:
             text = tr("Signed links may be left in the project file {}: {}").format(path, error)
             QgsMessageLog.logMessage(text, LOG, Qgis.MessageLevel.Critical)
 
     def _stand_in(self, reference: Reference) -> str:
-        name = quote(str(reference), safe="")
-        path = f"{PLACE}{name}.vrt" if reference.is_raster else f"{PLACE}{name}.geojson"
-        gdal.FileFromMemBuffer(path, _RASTER if reference.is_raster else _VECTOR)
+        name = hashlib.sha256(str(reference).encode()).hexdigest()
+        path = f"{PLACE}{name}.vrt" if reference.is_raster else f"{PLACE}{name}.gpkg"
+        gdal.FileFromMemBuffer(path, _RASTER if reference.is_raster else _empty_table(Path(reference.file).stem))
         self._standing_in[path] = reference
         return path
 
@@ -113,11 +127,24 @@ class ProjectSources:
         return time.monotonic() - max(times) < PATIENCE
 
 
+@cache
+def _empty_table(name: str) -> bytes:
+    """A GeoPackage with nothing in it. Of all formats, it alone takes filters on fields that it does not have."""
+    path = f"{PLACE}empty.gpkg"
+    made = ogr.GetDriverByName("GPKG").CreateDataSource(path)
+    made.CreateLayer(name, None, ogr.wkbNone)
+    del made
+    file = gdal.VSIFOpenL(path, "rb")
+    content = bytes(gdal.VSIFReadL(1, gdal.VSIStatL(path).size, file))
+    gdal.VSIFCloseL(file)
+    gdal.Unlink(path)
+    return content
+
+
 def without_signature(source: str) -> str:
     """A streamed source of nobody's that is known, without what opens it."""
-    if source.startswith(STREAMED) and "signature=" in source:
-        return source.partition("?")[0]
-    return source
+    href = href_of(source)
+    return STREAMED + href.partition("?")[0] if "signature=" in href else source
 
 
 @contextmanager

@@ -6,9 +6,13 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import processing
 import pytest
+from qgis.core import QgsProcessing, QgsProject
 
+from phidias_qgis.project_sources import installed
 from tests.qgis.conftest import ROOT, RunningGateway, StartGateway
 
 PROGRAM = "qgis_process.bin"
@@ -111,3 +115,24 @@ def test_no_secret_is_left_in_the_profile(profile: Path, gateway: RunningGateway
     for path in profile.rglob("*"):
         if path.is_file():
             assert gateway.token.encode() not in path.read_bytes(), path
+
+
+def test_a_project_with_streamed_layers_opens_without_a_window(
+    profile: Path, connected: RunningGateway, provider: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHIDIAS_CONNECTION", "cluster")
+    project = tmp_path / "project.qgz"
+    search = {"AREA": "-75.62,-75.60,37.66,37.68 [EPSG:4326]", "SCENES": "demo"}
+    with installed():
+        made = processing.run("phidias:spectralindex", {**search, "OUTPUT_INDEX": QgsProcessing.TEMPORARY_OUTPUT})
+        layer = QgsProject.instance().addMapLayer(made["OUTPUT_INDEX"])
+        width = layer.width()
+        QgsProject.instance().write(str(project))
+    QgsProject.instance().clear()
+    command = ("run", "native:rasterlayerproperties", f"--PROJECT_PATH={project}", "--INPUT=NDVI")
+    named = {**connected.connection, "PHIDIAS_CONNECTION": "cluster"}
+    run = call(profile, named, *command)
+    assert f"WIDTH_IN_PIXELS:\t{width}" in run.stdout, run.stdout
+    assert "signature" not in run.stdout
+    run = call(profile, {**named, "PHIDIAS_URL": "http://127.0.0.1:9"}, *command)
+    assert run.returncode != 0
