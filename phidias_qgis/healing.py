@@ -30,6 +30,10 @@ SILENCE = 3.0
 """Seconds that a gateway may take to answer before the person is told"""
 
 
+SHOWN = 3
+"""Layers that a message names"""
+
+
 class Healer:
     """Looks after the layers of QGIS's project, from `start` to `stop`. For the main thread."""
 
@@ -147,20 +151,28 @@ class Healer:
     def _tell(self, now: float) -> None:
         """Say which layers wait for a gateway that does not answer, and which have lost their result."""
         waiting: dict[str, list[str]] = {}
-        lost = []
+        lost: dict[str, list[str]] = {}
         for layer in self._project.mapLayers().values():
             reference = links.reference_of(layer.source())
             if reference in self._lost:
-                lost.append(f"{layer.name()}: {self._lost[reference]}")
+                lost.setdefault(self._lost[reference], []).append(layer.name())
             elif reference is not None and not links.serves(layer.source(), now):
                 waiting.setdefault(reference.connection, []).append(layer.name())
         texts = []
         for name, names in waiting.items():
             wait = self._waits.get(name)
             if wait is not None and wait.is_told:
-                text = tr("These layers wait for the connection '{}', and come back by themselves: {}. {}")
-                texts.append(text.format(name, ", ".join(sorted(names)), wait.reason))
-        self._notice.show("\n".join([*texts, *sorted(lost)]))
+                text = tr("{} layers wait for the connection '{}' and come back by themselves: {}. {}")
+                texts.append(text.format(len(names), name, _listed(names), wait.reason).strip())
+        texts += [tr("These layers are unavailable: {}. {}").format(_listed(names), why) for why, names in lost.items()]
+        self._notice.show("\n".join(texts))
+
+
+def _listed(names: list[str]) -> str:
+    """Names for a message, the first of many."""
+    if len(names) <= SHOWN:
+        return ", ".join(sorted(names))
+    return tr("{} and {} more").format(", ".join(sorted(names)[:SHOWN]), len(names) - SHOWN)
 
 
 class Wait:
@@ -217,7 +229,7 @@ class FreshLinks(QgsTask):
             for job in sorted({reference.job for reference in self._references}):
                 self._renew([reference for reference in self._references if reference.job == job])
         except GatewayError as error:
-            self.failure = str(error)
+            self.failure = error.detail
         except Exception as error:  # an exception that escapes from here ends QGIS
             self.failure = repr(error)
         return True

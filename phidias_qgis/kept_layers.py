@@ -27,7 +27,7 @@ class KeptLayers:
         self._sources = ProjectSources(at_once=False)
         self._healer = Healer(self._sources, iface.messageBar())
         self._action = QAction(QIcon(str(paths.resource("icons", "phidias.svg"))), tr("Make a local copy…"))
-        self._action.triggered.connect(self._copy_selected)
+        self._action.triggered.connect(self.copy_selected)
         self._copies: list[LocalCopy] = []
 
     def start(self) -> None:
@@ -57,7 +57,8 @@ class KeptLayers:
             if self._sources.reference_of(layer.source()) is not None:
                 self._iface.addCustomActionForLayer(self._action, layer)
 
-    def _copy_selected(self) -> None:
+    def copy_selected(self) -> None:
+        """Ask for a place for each of the selected layers, and download it there in the background."""
         for layer in self._iface.layerTreeView().selectedLayers():
             if links.reference_of(layer.source()) is not None:
                 self._copy(layer)

@@ -26,10 +26,8 @@ from phidias_qgis.references import Reference
 
 PLACE = "/vsimem/phidias/"
 """Folder in memory of the files that stand in for results while a project is read"""
-_RASTER = (
-    b'<VRTDataset rasterXSize="1" rasterYSize="1"><GeoTransform>0,1,0,0,0,-1</GeoTransform>'
-    b'<VRTRasterBand dataType="Byte" band="1"><NoDataValue>0</NoDataValue></VRTRasterBand></VRTDataset>'
-)
+BANDS = 30
+"""Enough for whatever a style asks for"""
 SECONDS = 10.0
 """The longest that a program without a window waits for a gateway"""
 PATIENCE = 30.0
@@ -107,7 +105,7 @@ class ProjectSources:
     def _stand_in(self, reference: Reference) -> str:
         name = hashlib.sha256(str(reference).encode()).hexdigest()
         path = f"{PLACE}{name}.vrt" if reference.is_raster else f"{PLACE}{name}.gpkg"
-        gdal.FileFromMemBuffer(path, _RASTER if reference.is_raster else _empty_table(Path(reference.file).stem))
+        gdal.FileFromMemBuffer(path, _empty_image() if reference.is_raster else _empty_table(Path(reference.file).stem))
         self._standing_in[path] = reference
         return path
 
@@ -125,6 +123,17 @@ class ProjectSources:
     def _failed_lately(self, reference: Reference) -> bool:
         times = [self._failures.get((reference.connection, job), -PATIENCE) for job in ("", reference.job)]
         return time.monotonic() - max(times) < PATIENCE
+
+
+@cache
+def _empty_image() -> bytes:
+    """A virtual raster of one pixel without a value."""
+    bands = (
+        f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>0</NoDataValue></VRTRasterBand>'
+        for band in range(1, BANDS + 1)
+    )
+    size = 'rasterXSize="1" rasterYSize="1"'
+    return f"<VRTDataset {size}><GeoTransform>0,1,0,0,0,-1</GeoTransform>{''.join(bands)}</VRTDataset>".encode()
 
 
 @cache

@@ -21,13 +21,16 @@ from qgis.core import (
     QgsProcessing,
     QgsProject,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
 from qgis.gui import QgsMessageBar
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QSize, QTimer
 from qgis.PyQt.QtGui import QImage
+from qgis.PyQt.QtWidgets import QFileDialog
 
 from backend_client import Cancelled
 from phidias_qgis.healing import Healer
+from phidias_qgis.kept_layers import KeptLayers
 from phidias_qgis.links import STREAMED, Links, links
 from phidias_qgis.local_copy import make_local_copy
 from phidias_qgis.project_sources import ProjectSources, installed
@@ -326,3 +329,28 @@ def test_a_local_copy_replaces_the_stream_and_goes_on_where_it_broke_off(
     opened = QgsRasterLayer(str(path), "copy")
     opened.loadDefaultStyle()
     assert picture([opened]) == before
+
+
+def test_the_menu_of_a_streamed_layer_alone_offers_a_local_copy(
+    gateway: RunningGateway, qgis_iface: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(gateway, monkeypatch)
+    menus: list[QgsMapLayer] = []
+    view = type("View", (), {"selectedLayers": lambda self: list(QgsProject.instance().mapLayers().values())})()
+    monkeypatch.setattr(qgis_iface, "layerTreeView", lambda: view, raising=False)
+    monkeypatch.setattr(qgis_iface, "addCustomActionForLayer", lambda action, layer: menus.append(layer), raising=False)
+    monkeypatch.setattr(qgis_iface, "removeCustomActionForLayerType", lambda action: menus.clear(), raising=False)
+    path = tmp_path / "copy.tif"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    kept = KeptLayers(qgis_iface)
+    kept.start()
+    try:
+        QgsProject.instance().addMapLayer(QgsVectorLayer("Point", "of nobody's", "memory"))
+        layer = an_index()
+        assert menus == [layer]
+        kept.copy_selected()
+        until(lambda: layer.source() == str(path))
+        until(lambda: not menus)
+    finally:
+        kept.stop()
+        QgsProject.instance().clear()
