@@ -1,7 +1,8 @@
-"""Scenes of a static STAC catalogue or of a STAC API. The only file that knows pystac-client, which only APIs need."""
+"""Scenes of a static STAC catalogue or of a STAC API (item search of STAC API 1.0), with nothing but `requests`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -12,12 +13,16 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from backend_client.connection import Timeout, unreachable
-from backend_client.errors import CatalogueError, PackageMissing, public_url
+from backend_client.errors import CatalogueError, public_url
 from backend_client.models import instant_of
 from backend_client.patience import Cancel, check, never
 
 SCENES = 1000
 """Scenes returned at most, unless told otherwise"""
+PAGE = 100
+"""Scenes that an API is asked for at once"""
+QUERY = "item-search#query"
+"""End of the name of the conformance class of APIs that can be asked for cloud cover"""
 QUICKLOOKS = ("thumbnail", "overview", "preview", "quicklook")
 
 
@@ -35,6 +40,9 @@ class Scene:
     """GeoJSON in WGS 84"""
     bbox: tuple[float, ...]
     """West, south, east, north in WGS 84"""
+    platform: str
+    href: str = field(repr=False)
+    """Where the Item itself lies, without query"""
     quicklook: str = field(repr=False)
     """Address of a small picture; empty if there is none"""
     item: Mapping[str, Any] = field(repr=False, compare=False)
@@ -58,10 +66,8 @@ def search(
 
     area: a GeoJSON geometry in WGS 84; a static catalogue is searched by its bounding box. period: an instant or a
     closed interval, such as 2018-05-01/2018-05-31 or 2018-05-01/.. . max_cloud_cover: per cent; scenes that do not
-    tell are left out. Raises PackageMissing, CatalogueError, Cancelled; all while iterating.
+    tell are left out. Raises CatalogueError, Cancelled; both while iterating.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise CatalogueError(f"{public_url(url)!r} is no web address of a catalogue.")
     wanted = _Wanted(area, period, frozenset(collections), max_cloud_cover, frozenset(ids))
     if session is not None:
         yield from islice(_found(url, session, timeout, wanted, cancelled), limit)
@@ -70,102 +76,175 @@ def search(
         yield from islice(_found(url, own_session, timeout, wanted, cancelled), limit)
 
 
+def collections(
+    url: str, session: requests.Session | None = None, *, timeout: Timeout = (10.0, 60.0), cancelled: Cancel = never
+) -> dict[str, str]:
+    """The titles of a catalogue's collections by their ids. Raises CatalogueError, Cancelled."""
+    if session is None:
+        with requests.Session() as own_session:
+            return collections(url, own_session, timeout=timeout, cancelled=cancelled)
+    root = _read(session, url, timeout)
+    data = next((link for link in _links(root) if link.get("rel") == "data"), None)
+    found: list[Mapping[str, Any]] = []
+    if data is not None:
+        for page in _pages(session, "GET", urljoin(url, str(data.get("href"))), {}, timeout):
+            check(cancelled)
+            found += _objects(page.get("collections"))
+    else:
+        wanted = _Wanted(None, None, frozenset(), None, frozenset())
+        for _, document in _tree(url, root, session, timeout, wanted, items=False):
+            check(cancelled)
+            found.append(document)
+    return {
+        str(document["id"]): str(document.get("title") or document["id"])
+        for document in found
+        if document.get("type", "Collection") == "Collection" and document.get("id")
+    }
+
+
 def _found(
     url: str, session: requests.Session, timeout: Timeout, wanted: _Wanted, cancelled: Cancel
 ) -> Iterator[Scene]:
     root = _read(session, url, timeout)
     has_search = any(link.get("rel") == "search" for link in _links(root))
-    for item in _asked(url, session, timeout, wanted) if has_search else _walked(url, root, session, timeout):
+    items = _asked(url, root, session, timeout, wanted) if has_search else _walked(url, root, session, timeout, wanted)
+    for item in items:
         check(cancelled)
-        scene = _scene(item, url)
+        try:
+            scene = _scene(item, url)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise CatalogueError(f"{public_url(url)} has a scene that is no STAC Item.") from None
         if wanted.has(scene):
             yield scene
 
 
 def _walked(
-    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout
+    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout, wanted: _Wanted
 ) -> Iterator[Mapping[str, Any]]:
     """The Items of a static catalogue, in the order of its links."""
+    for address, document in _tree(url, root, session, timeout, wanted, items=True):
+        if document.get("type") == "Feature":
+            yield {**document, "links": [{"rel": "self", "href": address}, *_others(document)]}
+        else:
+            yield from _objects(document.get("features"))
+
+
+def _tree(
+    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout, wanted: _Wanted, *, items: bool
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The documents of a static catalogue with their addresses; of collections, those that may hold what is wanted."""
+    relations = ("child", "item") if items else ("child",)
     waiting: list[tuple[str, Mapping[str, Any] | None]] = [(url, root)]
     seen = {url}
     while waiting:
         address, document = waiting.pop()
         document = document if document is not None else _read(session, address, timeout)
-        if document.get("type") == "Feature":
-            yield {**document, "links": [{"rel": "self", "href": address}, *_others(document)]}
+        if not wanted.may_be_in(document):
             continue
-        yield from document.get("features") or ()
-        hrefs = [
-            urljoin(address, str(link.get("href"))) for link in _links(document) if link.get("rel") in ("child", "item")
-        ]
+        yield address, document
+        hrefs = [urljoin(address, str(link.get("href"))) for link in _links(document) if link.get("rel") in relations]
         new = [href for href in dict.fromkeys(hrefs) if href not in seen]
         seen.update(new)
         waiting += [(href, None) for href in reversed(new)]
 
 
-def _read(session: requests.Session, url: str, timeout: Timeout) -> Mapping[str, Any]:
+def _asked(
+    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout, wanted: _Wanted
+) -> Iterator[Mapping[str, Any]]:
+    """The Items that a STAC API finds, page by page."""
+    searches = {str(link.get("method") or "GET"): link for link in _links(root) if link.get("rel") == "search"}
+    method = "POST" if "POST" in searches else "GET"
+    address = urljoin(url, str((searches.get(method) or next(iter(searches.values()))).get("href")))
+    has_query = any(str(name).endswith(QUERY) for name in root.get("conformsTo") or ())
+    for page in _pages(session, method, address, wanted.as_search(has_query), timeout):
+        yield from _objects(page.get("features"))
+
+
+def _pages(
+    session: requests.Session, method: str, address: str, search: Mapping[str, Any], timeout: Timeout
+) -> Iterator[Mapping[str, Any]]:
+    """The pages of an answer, over its `next` links (STAC API 1.0, paging)."""
+    asked: set[str] = set()
+    headers: Mapping[str, str] = {}
+    while (question := json.dumps([method, address, search])) not in asked:
+        asked.add(question)
+        page = _read(session, address, timeout, method, search, headers)
+        yield page
+        following = next((link for link in _links(page) if link.get("rel") == "next"), None)
+        if following is None:
+            return
+        method = str(following.get("method") or "GET").upper()
+        address = urljoin(address, str(following.get("href")))
+        told = following.get("body")
+        body: Mapping[str, Any] = told if isinstance(told, dict) else {}
+        # Where a link repeats what is searched for, it does so in its address or its body.
+        search = {**search, **body} if following.get("merge") else body
+        told = following.get("headers")
+        headers = {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+
+
+def _read(
+    session: requests.Session,
+    url: str,
+    timeout: Timeout,
+    method: str = "GET",
+    search: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
+    """A document of the catalogue, or the answer to a search: of a GET in its query, of a POST in its body."""
     if urlsplit(url).scheme not in ("http", "https"):
-        raise CatalogueError(f"The catalogue leads to {public_url(url)!r}, which is not on the web.")
+        raise CatalogueError(f"{public_url(url)!r} is no web address of a catalogue.")
+    query = {name: _in_query(value) for name, value in (search or {}).items()} if method == "GET" else None
     try:
-        response = session.get(url, timeout=timeout, headers={"Accept": "application/json, */*;q=0.1"})
+        response = session.request(
+            method,
+            url,
+            params=query,
+            json=search if method == "POST" else None,
+            timeout=timeout,
+            headers={"Accept": "application/geo+json, application/json, */*;q=0.1", **(headers or {})},
+        )
         response.raise_for_status()
         document = response.json()
     except requests.exceptions.HTTPError as error:
-        raise _unusable(url, getattr(error.response, "status_code", None)) from None
+        raise _unusable(url, error.response) from None
     except requests.exceptions.JSONDecodeError:
         raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
     except requests.exceptions.RequestException as error:
         raise CatalogueError(unreachable(error, url).detail) from None
     except (ValueError, RecursionError):
         raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
-    if not isinstance(document, dict) or "type" not in document:
+    if not isinstance(document, dict) or not ("type" in document or "collections" in document):
         raise CatalogueError(f"{public_url(url)} is no STAC catalogue.")
     return document
 
 
+def _in_query(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
 def _links(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    links = document.get("links")
-    return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+    return _objects(document.get("links"))
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _others(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [link for link in _links(item) if link.get("rel") != "self"]
 
 
-def _asked(url: str, session: requests.Session, timeout: Timeout, wanted: _Wanted) -> Iterator[Mapping[str, Any]]:
-    """The Items that a STAC API finds, page by page."""
-    try:
-        from pystac import STACError, STACTypeError
-        from pystac_client import Client
-        from pystac_client.exceptions import APIError
-        from pystac_client.stac_api_io import StacApiIO
-        from pystac_client.warnings import PystacClientWarning
-    except ImportError:
-        raise PackageMissing(
-            "Searching a STAC API needs the Python package pystac-client.",
-            remedy="Install it with 'python -m pip install pystac-client' in the Python that runs this, and restart.",
-        ) from None
-    io = StacApiIO(timeout=timeout, max_retries=None)
-    io.session = session
-    try:
-        api = Client.open(url, stac_io=io, timeout=timeout)
-        posts = any(link.rel == "search" and link.extra_fields.get("method") == "POST" for link in api.links)
-        asks_clouds = wanted.max_cloud_cover is not None and api.conforms_to("QUERY")
-        yield from api.search(
-            method="POST" if posts else "GET",
-            intersects=dict(wanted.area) if wanted.area else None,
-            datetime=wanted.period,
-            collections=sorted(wanted.collections) or None,
-            ids=sorted(wanted.ids) or None,
-            query={"eo:cloud_cover": {"lte": wanted.max_cloud_cover}} if asks_clouds else None,
-        ).items_as_dicts()
-    except (APIError, STACError, STACTypeError, PystacClientWarning, ValueError, KeyError) as error:
-        raise _unusable(url, getattr(error, "status_code", None)) from None
-
-
-def _unusable(url: str, status: object) -> CatalogueError:
-    told = f" (it answered {status})" if status else ""
-    return CatalogueError(f"The catalogue {public_url(url)} cannot be read or searched{told}.")
+def _unusable(url: str, response: requests.Response) -> CatalogueError:
+    address, status = public_url(url), response.status_code
+    if status in (401, 403):
+        return CatalogueError(
+            f"The catalogue {address} refuses to be read (it answered {status}).",
+            remedy="Give credentials that it accepts.",
+        )
+    return CatalogueError(f"The catalogue {address} cannot be read or searched (it answered {status}).")
 
 
 def _scene(item: Mapping[str, Any], base: str) -> Scene:
@@ -183,6 +262,8 @@ def _scene(item: Mapping[str, Any], base: str) -> Scene:
         cloud_cover=float(clouds) if isinstance(clouds, (int, float)) else None,
         geometry=item.get("geometry"),
         bbox=tuple(float(number) for number in item.get("bbox") or ()),
+        platform=str(properties.get("platform") or properties.get("constellation") or ""),
+        href=public_url(own),
         quicklook=_quicklook(assets),
         item={**item, "assets": assets},
     )
@@ -214,6 +295,42 @@ class _Wanted:
         self._box = _box_of(area) if area else None
         self._start, self._end = _interval(period) if period else (None, None)
 
+    def as_search(self, has_query: bool) -> dict[str, Any]:
+        """The members of an item search. Clouds are asked for where that is understood."""
+        search: dict[str, Any] = {"limit": PAGE}
+        if self.area:
+            search["intersects"] = dict(self.area)
+        if self._start or self._end:
+            search["datetime"] = f"{_rfc3339(self._start)}/{_rfc3339(self._end)}"
+        if self.collections:
+            search["collections"] = sorted(self.collections)
+        if self.ids:
+            search["ids"] = sorted(self.ids)
+        if has_query and self.max_cloud_cover is not None and self.max_cloud_cover < 100:
+            search["query"] = {"eo:cloud_cover": {"lte": self.max_cloud_cover}}
+        return search
+
+    def may_be_in(self, document: Mapping[str, Any]) -> bool:
+        """False for a collection of a static catalogue that is not wanted, or lies elsewhere or in another time."""
+        if document.get("type") != "Collection":
+            return True
+        if self.collections and document.get("id") not in self.collections:
+            return False
+        extent = document.get("extent")
+        extent = extent if isinstance(extent, dict) else {}
+        boxes = _parts(extent.get("spatial"), "bbox")
+        if self._box is not None and boxes and not any(_overlap(self._box, _numbers(box)) for box in boxes):
+            return False
+        times = _parts(extent.get("temporal"), "interval")
+        return not times or any(self._meets(time) for time in times)
+
+    def _meets(self, interval: Any) -> bool:
+        if not isinstance(interval, list) or len(interval) != 2:
+            return True
+        first, last = map(instant_of, interval)
+        before = first is None or self._end is None or first <= self._end
+        return before and (last is None or self._start is None or last >= self._start)
+
     def has(self, scene: Scene) -> bool:
         return (
             (not self.ids or scene.id in self.ids)
@@ -242,6 +359,19 @@ def _interval(period: str) -> tuple[datetime | None, datetime | None]:
     if start and end and start > end:
         raise CatalogueError(f"The period {period!r} ends before it starts.", remedy="Exchange the dates.")
     return start, end
+
+
+def _rfc3339(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}" if instant else ".."
+
+
+def _parts(value: Any, name: str) -> list[Any]:
+    parts = value.get(name) if isinstance(value, dict) else None
+    return parts if isinstance(parts, list) else []
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    return tuple(value) if isinstance(value, list) and all(isinstance(entry, (int, float)) for entry in value) else ()
 
 
 def _instant(text: str, clock: str) -> datetime | None:

@@ -49,7 +49,7 @@ environment() { # folder, stamp, options of venv, what pip installs...
 
 here=$(pwd)
 stamp=$(cat pyproject.toml tools/setup.sh tools/requirements-qgis.txt | sha256sum | cut -d' ' -f1)-$here
-environment .venv "$stamp" "" -e '.[search,ssh,gateway,processes,dev]'
+environment .venv "$stamp" "" -e '.[ssh,gateway,processes,dev]'
 environment .venv-qgis "$stamp" --system-site-packages -r tools/requirements-qgis.txt
 if [ "${1:-}" = bench ]; then
   environment .venv-bench "$(sha256sum < tools/requirements-bench.txt | cut -d' ' -f1)-$here" "" -r tools/requirements-bench.txt

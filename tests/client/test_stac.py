@@ -1,16 +1,15 @@
-"""Scenes of a STAC API (through pystac-client) and of a static catalogue."""
+"""Scenes of a STAC API and of a static catalogue."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
 import requests
 
-from backend_client import Cancelled, CatalogueError, PackageMissing
-from backend_client.stac import search
+from backend_client import Cancelled, CatalogueError
+from backend_client.stac import collections, search
 
 from .conftest import Answer, Seen, Server
 
@@ -63,7 +62,6 @@ def static(server: Server) -> str:
 @pytest.fixture
 def api(server: Server) -> str:
     """A STAC API that knows no filter at all: it gives everything, two items a page."""
-    pytest.importorskip("pystac_client", reason="pystac-client is optional")
 
     def found(request: Seen) -> Answer:
         start = int(request.query.get("token", ["0"])[0]) if request.method == "GET" else 0
@@ -179,15 +177,67 @@ def test_cancel(static: str) -> None:
         names(static, cancelled=lambda: True)
 
 
-def test_without_the_package_one_sentence_says_how_to_get_it(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pystac_client", None)
-    with pytest.raises(PackageMissing, match="pip install pystac-client"):
-        names(api)
+def test_the_next_page_is_asked_for_as_its_link_says(server: Server) -> None:
+    """STAC API: by POST with a body that replaces the search, or is merged into it, and with headers."""
+    merged = {"rel": "next", "href": server.url + "/search", "method": "POST", "body": {"token": "2"}, "merge": True}
+    merged["headers"] = {"X-Page": "2"}
+    replaced = {"rel": "next", "href": server.url + "/search", "method": "POST", "body": {"token": "3"}}
+    again = {**replaced, "body": {"token": "3"}}
+
+    def found(request: Seen) -> Answer:
+        number = int(json.loads(request.body).get("token", "1"))
+        links = [[merged], [replaced], [again]][number - 1]
+        return Answer(body={"type": "FeatureCollection", "features": [ITEMS[number - 1]], "links": links})
+
+    root = {"type": "Catalog", "id": "api", "links": [{"rel": "search", "href": "./search", "method": "POST"}]}
+    server.on("GET", "/", Answer(body=root))
+    server.on("POST", "/search", found)
+    assert names(server.url + "/", collections=["s2"]) == ["a", "b", "c"]
+    first, second, third = server.requests("POST", "/search")
+    assert json.loads(first.body) == {"limit": 100, "collections": ["s2"]}
+    assert json.loads(second.body) == {"limit": 100, "collections": ["s2"], "token": "2"}
+    assert second.headers["x-page"] == "2"
+    assert json.loads(third.body) == {"token": "3"}
 
 
-def test_a_static_catalogue_needs_no_package(static: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pystac_client", None)
+def test_an_api_that_understands_clouds_is_asked_for_them(api: str, server: Server) -> None:
+    root = requests.get(api, timeout=5).json()
+    conforms = [*root["conformsTo"], "https://api.stacspec.org/v1.0.0/item-search#query"]
+    get_only = [link for link in root["links"] if link.get("method") != "POST"]
+    server.on("GET", "/", Answer(body={**root, "conformsTo": conforms, "links": get_only}))
+    names(api, area=AREA, max_cloud_cover=20, ids=["a", "b"])
+    query = server.requests("GET", "/search")[0].query
+    assert json.loads(query["query"][0]) == {"eo:cloud_cover": {"lte": 20}}
+    assert json.loads(query["intersects"][0]) == AREA
+    assert query["ids"] == ["a,b"]
+
+
+def test_a_catalogue_that_refuses_asks_for_credentials(server: Server) -> None:
+    server.on("GET", "/", Answer(401))
+    with pytest.raises(CatalogueError, match="credentials"):
+        names(server.url + "/")
+
+
+def test_collections_are_listed(static: str, api: str, server: Server) -> None:
+    inner = {"type": "Collection", "id": "s2", "title": "Sentinel-2", "links": []}
+    server.on("GET", "/in/catalog.json", Answer(body=inner))
+    assert collections(static) == {"s2": "Sentinel-2"}
+    more = {"collections": [{"id": "s1"}], "links": []}
+    page = {"collections": [inner], "links": [{"rel": "next", "href": server.url + "/collections?page=2"}]}
+    server.on("GET", "/collections", lambda request: Answer(body=more if request.query else page))
+    assert collections(api) == {"s2": "Sentinel-2", "s1": "s1"}
+
+
+def test_collections_that_cannot_hold_a_scene_are_not_opened(static: str, server: Server) -> None:
+    extent = {"spatial": {"bbox": [[1, 43, 3, 44]]}, "temporal": {"interval": [["2018-01-01T00:00:00Z", None]]}}
+    inner = requests.get(server.url + "/in/catalog.json", timeout=5).json()
+    server.on("GET", "/in/catalog.json", Answer(body={**inner, "type": "Collection", "id": "s2", "extent": extent}))
     assert len(names(static)) == 5
+    server.seen.clear()
+    elsewhere = {"type": "Polygon", "coordinates": [[[9, 9], [9.1, 9], [9, 9.1], [9, 9]]]}
+    for wishes in ({"collections": ["s1"]}, {"area": elsewhere}, {"period": "2017-01-01/2017-12-31"}):
+        assert names(static, **wishes) == []
+    assert len(server.seen) == 6
 
 
 def test_a_catalogue_that_goes_round_in_circles(server: Server) -> None:
