@@ -17,7 +17,7 @@ from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.middleware import Outermost
 from phidias_gateway.openapi import document
-from phidias_gateway.routes import execution, jobs, landing, preview, processes, results, stac, uploads
+from phidias_gateway.routes import archives, execution, jobs, landing, preview, processes, results, stac, uploads
 from phidias_gateway.routes.context import Gateway
 from phidias_gateway.routes.parameters import each_once
 from phidias_gateway.schedulers import make_scheduler
@@ -61,7 +61,7 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         redirect_slashes=False,
     )
     problems.install(app)
-    for module in (landing, processes, execution, jobs, preview, results, uploads, stac):
+    for module in (landing, processes, execution, jobs, preview, results, uploads, archives, stac):
         app.include_router(module.router)
     described = document(app)
 

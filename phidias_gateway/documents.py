@@ -93,6 +93,17 @@ class ProcessList(Document):
     links: list[Link]
 
 
+class ArchiveEntry(Document):
+    """An archive of the site, with a link to its catalogue."""
+
+    name: str
+    links: list[Link]
+
+
+class ArchiveList(Document):
+    archives: list[ArchiveEntry]
+
+
 class ProblemDocument(Document):
     """An error (RFC 9457). `input` names the input or parameter at fault, `remedy` says what to do next."""
 

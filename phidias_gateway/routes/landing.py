@@ -35,6 +35,7 @@ async def landing_page(request: Request, base: BaseUrl) -> JSONResponse:
             Link(href=f"{base}/jobs", rel=REL + "job-list", type=JSON, title="Your jobs"),
             Link(href=f"{base}/stac", rel="catalog", type=JSON, title="Your results, as a STAC API"),
             Link(href=f"{base}/status", rel="status", type=JSON, title="The gateway, and who you are to it"),
+            Link(href=f"{base}/archives", rel="archives", type=JSON, title="The archives of this site"),
         ],
     )
     return JSONResponse(page.json_value())

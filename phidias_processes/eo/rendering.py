@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phidias_processes.eo.bands import Band
-    from phidias_processes.eo.cog import Statistics
+    from phidias_processes.eo.statistics import Statistics
     from phidias_processes.eo.tile_process import Encoding
 
 RENDER = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
