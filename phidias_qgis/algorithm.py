@@ -19,8 +19,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
-from backend_client import Cancelled, GatewayError, ProcessDescription
-from phidias_qgis import connection, estimates, outputs, parameters, paths, rendering
+from backend_client import Cancelled, Gateway, GatewayError, Job, ProcessDescription
+from phidias_qgis import connection, estimates, later, outputs, parameters, paths, rendering
+from phidias_qgis.area import is_geojson
 from phidias_qgis.execution import Execution, JobEndedBadly
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, InputProblem, described
@@ -30,7 +31,7 @@ from phidias_qgis.rasters import address
 
 CONNECTION = "CONNECTION"
 DO_NOT_WAIT = "DO_NOT_WAIT"
-JOB = "JOB"
+JOB_ID = "JOB_ID"
 
 
 class ProcessAlgorithm(QgsProcessingAlgorithm):
@@ -93,14 +94,17 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         self.addParameter(
             described(
                 QgsProcessingParameterBoolean(DO_NOT_WAIT, tr("Do not wait for the result"), False),
-                tr("Start the job and return its id at once."),
+                tr(
+                    "Start the job and return its id at once. Results that are to be opened, or kept in a file, are "
+                    "fetched when the job has ended; the panel 'PHIDIAS jobs' shows it."
+                ),
                 advanced=True,
             )
         )
         self.addParameter(connection_parameter())
         for output in self._outputs:
             outputs.add_to(self, output)
-        self.addOutput(QgsProcessingOutputString(JOB, tr("Job")))
+        self.addOutput(QgsProcessingOutputString(JOB_ID, tr("Job")))
 
     # Running it
 
@@ -136,16 +140,12 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         try:
             execution = Execution(self._connection, self._description.id, feedback)
             job = execution.submit(self._values, estimate=estimates.offered(self._description))
-            results[JOB] = job.id
+            results[JOB_ID] = job.id
             if self.parameterAsBoolean(parameters, DO_NOT_WAIT, context):
+                execution.leave(job, later.wanted(self._outputs, parameters, context))
                 return results
             execution.follow(job)
-            found = execution.gateway.results(job.id)
-            job_layers = layers_of(self._connection.name, execution.gateway, job, self.displayName(), found)
-            delivery = Delivery(parameters, context, feedback, job_layers, self._layer_name)
-            for output in self._outputs:
-                if output.id in found:
-                    results[output.name] = outputs.deliver(output, found[output.id], delivery)
+            results.update(self._delivered(execution.gateway, job, parameters, context, feedback))
         except Cancelled:
             return results
         except JobEndedBadly as error:
@@ -154,12 +154,30 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(self._explained(error, results)) from None
         except OSError as error:
             text = tr("The result cannot be written: {}. It stays on the gateway; choose another place. Job: {}")
-            raise QgsProcessingException(text.format(error, results.get(JOB))) from None
+            raise QgsProcessingException(text.format(error, results.get(JOB_ID))) from None
         return results
 
     def _chosen(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> connection.Connection:
         """The connection that was asked for, else the default one. Raises NotConnected."""
         return connection.load(Entered(self, parameters, context).text(CONNECTION))
+
+    def _delivered(
+        self,
+        gateway: Gateway,
+        job: Job,
+        parameters: Mapping[str, Any],
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        """The results of a job, brought into QGIS: the values of the algorithm's outputs."""
+        found = gateway.results(job.id)
+        job_layers = layers_of(self._connection.name, gateway, job, self.displayName(), found)
+        delivery = Delivery(parameters, context, feedback, job_layers, self._layer_name)
+        return {
+            output.name: outputs.deliver(output, found[output.id], delivery)
+            for output in self._outputs
+            if output.id in found
+        }
 
     def _read(self, parameters_: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
         entered = Entered(self, parameters_, context)
@@ -171,7 +189,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
     def _check(self, definition: QgsProcessingParameterDefinition, entered: Entered) -> None:
         """What QGIS itself has against a value. Raises InputProblem."""
         value = entered.parameters.get(definition.name(), definition.defaultValue())
-        if definition.isDestination() or address(value):
+        if definition.isDestination() or address(value) or is_geojson(value):
             return
         if not definition.checkValueIsAcceptable(value, entered.context):
             label = f"{definition.description()} ({definition.name()})"
@@ -180,7 +198,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
     def _explained(self, error: GatewayError, results: Mapping[str, Any]) -> str:
         target = next((target for target in self._inputs if target.id == error.input), None)
         text = f"{target.title} ({target.name}): {error}" if target else str(error)
-        return f"{text}\n{tr('Job: {}').format(results[JOB])}" if JOB in results else text
+        return f"{text}\n{tr('Job: {}').format(results[JOB_ID])}" if JOB_ID in results else text
 
     def _layer_name(self, output: Output) -> str:
         """What tells results apart on the map: the choice that an output is named after, such as NDVI."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
+    QgsFeature,
     QgsGeometry,
+    QgsJsonUtils,
     QgsProcessing,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
@@ -44,7 +47,10 @@ def make_area(target: Input) -> list[QgsProcessingParameterDefinition]:
                 [QgsProcessing.SourceType.TypeVectorPolygon],
                 optional=True,
             ),
-            tr("The polygons of this layer, or the selected ones of them; goes before the extent."),
+            tr(
+                "The polygons of this layer, or the selected ones of them; goes before the extent. In a script, a text "
+                "of GeoJSON does as well."
+            ),
         ),
     ]
 
@@ -64,6 +70,14 @@ def read_area(target: Input, entered: Entered) -> dict[str, Any] | None:
     return json.loads(geometry.asJson(DECIMALS))
 
 
+def write_area(target: Input, value: Any) -> dict[str, Any]:
+    """The extent for a bounding box or an upright rectangle, the polygon itself for all others."""
+    box = value.get("bbox") or _rectangle(value)
+    if box:
+        return {target.name: _extent(box)}
+    return {_layer(target): json.dumps(value)}
+
+
 def make_box(target: Input) -> list[QgsProcessingParameterDefinition]:
     """An extent."""
     return [QgsProcessingParameterExtent(target.name, target.title, optional=target.optional)]
@@ -76,6 +90,30 @@ def read_box(target: Input, entered: Entered) -> dict[str, Any] | None:
     box = _of_extent(target, entered).boundingBox()
     corners = [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()]
     return {"bbox": [round(corner, DECIMALS) for corner in corners], "crs": CRS84}
+
+
+def write_box(target: Input, value: Any) -> dict[str, Any]:
+    """The extent. Raises ValueError for another reference system than longitudes and latitudes."""
+    if value.get("crs", CRS84) != CRS84:
+        raise ValueError(value["crs"])
+    return {target.name: _extent(value["bbox"])}
+
+
+def _extent(box: list[float]) -> str:
+    """West, south, east, north, or the same with heights between, as QGIS writes an extent."""
+    west, south, east, north = box if len(box) == 4 else (box[0], box[1], box[3], box[4])
+    return f"{west!r},{east!r},{south!r},{north!r} [{WGS84}]"
+
+
+def _rectangle(polygon: Mapping[str, Any]) -> list[float] | None:
+    """The bounding box of a GeoJSON polygon that is nothing more than that."""
+    if polygon["type"] != "Polygon" or len(polygon["coordinates"]) != 1:
+        return None
+    ring = [tuple(corner[:2]) for corner in polygon["coordinates"][0]]
+    west, south = min(x for x, _ in ring), min(y for _, y in ring)
+    east, north = max(x for x, _ in ring), max(y for _, y in ring)
+    corners = {(west, south), (east, south), (east, north), (west, north)}
+    return [west, south, east, north] if len(ring) == 5 and set(ring) == corners else None
 
 
 def _layer(target: Input) -> str:
@@ -99,6 +137,10 @@ def _of_extent(target: Input, entered: Entered) -> QgsGeometry:
 
 
 def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
+    raw = entered.raw(_layer(target))
+    if is_geojson(raw):
+        features = QgsJsonUtils.stringToFeatureList(_as_features(raw))
+        return _joined(target, features, QgsCoordinateReferenceSystem(WGS84), entered)
     source = entered.algorithm.parameterAsSource(entered.parameters, _layer(target), entered.context)
     if source is None:
         raise target.problem(tr("the layer cannot be read."), tr("Choose a layer of polygons."))
@@ -107,8 +149,30 @@ def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
             tr("the layer '{}' has no coordinate reference system.").format(source.sourceName()),
             tr("Set it in the layer's properties, under Source."),
         )
+    return _joined(target, source.getFeatures(), source.sourceCrs(), entered)
+
+
+def is_geojson(value: Any) -> bool:
+    """Whether a parameter holds the polygons themselves, in place of the name of a layer."""
+    return isinstance(value, str) and value.lstrip().startswith("{")
+
+
+def _as_features(text: str) -> str:
+    """GeoJSON whose outermost object is a feature or a collection of them, as QGIS reads it."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(document, dict) and "coordinates" in document:
+        document = {"type": "Feature", "properties": {}, "geometry": document}
+    return json.dumps(document)
+
+
+def _joined(
+    target: Input, features: Iterable[QgsFeature], crs: QgsCoordinateReferenceSystem, entered: Entered
+) -> QgsGeometry:
     polygons = []
-    for feature in source.getFeatures():
+    for feature in features:
         geometry = feature.geometry()
         if geometry.isEmpty():
             continue
@@ -123,7 +187,7 @@ def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
         polygons.append(geometry)
     if not polygons:
         raise target.problem(tr("the layer has no polygon."), tr("Draw one, or choose another layer."))
-    return _in_wgs84(target, QgsGeometry.unaryUnion(polygons), source.sourceCrs(), entered)
+    return _in_wgs84(target, QgsGeometry.unaryUnion(polygons), crs, entered)
 
 
 def _in_wgs84(target: Input, geometry: QgsGeometry, crs: QgsCoordinateReferenceSystem, entered: Entered) -> QgsGeometry:

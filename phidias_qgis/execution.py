@@ -1,4 +1,7 @@
-"""One job from QGIS's side, on the worker thread: upload, submit, follow, cancel; what is heard is fed back."""
+"""One job from QGIS's side, on the worker thread: upload, submit, follow, cancel; what is heard is fed back.
+
+The job is noted on disk from its submission to its end, so that it is found again whatever becomes of this QGIS.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import QgsProcessingFeedback
+from qgis.PyQt.QtCore import Qt
 
-from backend_client import Cancelled, Gateway, GatewayError, Job
+from backend_client import Cancelled, Gateway, GatewayError, Job, NoSuchJob
 from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import LocalFile
+from phidias_qgis.leaving import leaving
+from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me
 
 LOG_TAIL = 15
 """Lines of the log that are repeated where a job failed"""
@@ -33,7 +39,11 @@ class Execution:
         self._feedback = feedback
         self._key = str(uuid.uuid4())
         self._log: list[str] = []
+        self._notes = Notes(connection)
+        self._leaving = False
         self.gateway: Gateway = connection.gateway(feedback)
+        # Heard in the midst of the cancel, on the thread that does it: a moment later it could not be told any more.
+        feedback.canceled.connect(self._hear_cancel, Qt.ConnectionType.DirectConnection)
 
     def submit(self, values: Mapping[str, Any], *, estimate: bool = False) -> Job:
         """Upload what must be uploaded, and start the job, if so wished after an estimate of it.
@@ -51,22 +61,52 @@ class Execution:
         self._feedback.pushInfo(tr("Job {} on {}").format(job.id, self.gateway.url))
         return job
 
+    def leave(self, job: Job, wanted: Mapping[str, Any]) -> None:
+        """Wait for the job no further; the outputs that are `wanted` are fetched when it has ended."""
+        self._note(job.id, ADD if wanted else TELL, wanted)
+        self._feedback.pushInfo(tr("The job goes on by itself: see the panel 'PHIDIAS jobs'."))
+
     def follow(self, job: Job) -> Job:
         """Wait for the job's end and tell of its way; returns it as it ended.
 
-        Cancelling the feedback dismisses the job. Raises JobEndedBadly if it has no results.
+        Cancelling the feedback dismisses the job, unless it is cancelled because QGIS is being closed. Raises
+        JobEndedBadly if it has no results.
         """
+        self._note(job.id, WAIT, {})
         try:
-            for state in self.gateway.follow(
-                job.id, log=self._heard, unreachable=self._unreachable, cancelled=self._feedback.isCanceled
-            ):
-                self._tell(state)
+            state = self._followed(job)
         except Cancelled:
-            self._dismiss(job.id)
+            if self._leaving:
+                self.leave(job, {})
+            else:
+                self._dismiss(job.id)
             raise
+        except NoSuchJob:
+            self._notes.drop(job.id)
+            raise
+        except GatewayError:
+            self._note(job.id, TELL, {})
+            raise
+        self._notes.drop(job.id)
         if state.status != "successful":
             raise JobEndedBadly(self._obituary(state))
         return state
+
+    def _followed(self, job: Job) -> Job:
+        for state in self.gateway.follow(
+            job.id, log=self._heard, unreachable=self._unreachable, cancelled=self._feedback.isCanceled
+        ):
+            self._tell(state)
+        return state
+
+    def _note(self, job_id: str, then: str, wanted: Mapping[str, Any]) -> None:
+        try:
+            self._notes.keep(Note(job_id, self._process_id, then, me(), wanted))
+        except OSError as error:
+            self._feedback.pushWarning(tr("The job cannot be noted in the user profile: {}").format(error))
+
+    def _hear_cancel(self) -> None:
+        self._leaving = leaving()
 
     def _uploaded(self, value: Any) -> Any:
         if not isinstance(value, LocalFile):
@@ -120,6 +160,7 @@ class Execution:
         except GatewayError as error:
             self._feedback.reportError(tr("Job {} may go on: {}").format(job_id, error))
         else:
+            self._notes.drop(job_id)
             self._feedback.pushInfo(tr("Job {} was cancelled on the gateway.").format(job_id))
 
     def _withdraw(self, inputs: Mapping[str, Any]) -> None:

@@ -18,12 +18,16 @@ Schema = Mapping[str, Any]
 
 
 class Kind(NamedTuple):
-    """One kind of input. `read` gives the JSON value, a LocalFile to upload, or None if nothing was entered."""
+    """One kind of input. `read` gives the JSON value, a LocalFile to upload, or None if nothing was entered.
+
+    `write` gives the parameters from which `read` would make a value.
+    """
 
     name: str
     recognise: Callable[[Schema], bool]
     make: Callable[[Input], list[QgsProcessingParameterDefinition]]
     read: Callable[[Input, Entered], Any]
+    write: Callable[[Input, Any], dict[str, Any]]
 
 
 def _format(name: str) -> Callable[[Schema], bool]:
@@ -52,18 +56,18 @@ def _is_date(schema: Schema) -> bool:
 
 
 KINDS = (
-    Kind("area", _format("geojson-geometry"), area.make_area, area.read_area),
-    Kind("scenes", _format("stac-scenes"), scenes.make_scenes, scenes.read_scenes),
-    Kind("bounding box", _format("ogc-bbox"), area.make_box, area.read_box),
-    Kind("raster", _is_raster, rasters.make_raster, rasters.read_raster),
-    Kind("reference system", _format("crs"), plain.make_crs, plain.read_crs),
-    Kind("choice", _is_choice, plain.make_choice, plain.read_choice),
-    Kind("date", _is_date, plain.make_date, plain.read_date),
-    Kind("number", _type("number", "integer"), plain.make_number, plain.read_number),
-    Kind("flag", _type("boolean"), plain.make_flag, plain.read_flag),
-    Kind("text", _type("string"), plain.make_text, plain.read_text),
-    Kind("list", _is_list, plain.make_list, plain.read_list),
-    Kind("JSON", lambda schema: True, plain.make_json, plain.read_json),
+    Kind("area", _format("geojson-geometry"), area.make_area, area.read_area, area.write_area),
+    Kind("scenes", _format("stac-scenes"), scenes.make_scenes, scenes.read_scenes, scenes.write_scenes),
+    Kind("bounding box", _format("ogc-bbox"), area.make_box, area.read_box, area.write_box),
+    Kind("raster", _is_raster, rasters.make_raster, rasters.read_raster, rasters.write_raster),
+    Kind("reference system", _format("crs"), plain.make_crs, plain.read_crs, plain.write_value),
+    Kind("choice", _is_choice, plain.make_choice, plain.read_choice, plain.write_choice),
+    Kind("date", _is_date, plain.make_date, plain.read_date, plain.write_value),
+    Kind("number", _type("number", "integer"), plain.make_number, plain.read_number, plain.write_value),
+    Kind("flag", _type("boolean"), plain.make_flag, plain.read_flag, plain.write_value),
+    Kind("text", _type("string"), plain.make_text, plain.read_text, plain.write_value),
+    Kind("list", _is_list, plain.make_list, plain.read_list, plain.write_list),
+    Kind("JSON", lambda schema: True, plain.make_json, plain.read_json, plain.write_json),
 )
 
 
@@ -94,3 +98,26 @@ def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
         elif target.required:
             raise target.problem(tr("a value is needed."))
     return values
+
+
+def write(inputs: Iterable[Input], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The parameters that make the inputs of an execution, and the titles of the inputs that no parameter can make."""
+    parameters: dict[str, Any] = {}
+    strange = []
+    for target in inputs:
+        value = values.get(target.id)
+        if isinstance(value, Mapping) and "value" in value:
+            value = value["value"]
+        if value is None:
+            continue
+        try:
+            parameters.update(kind_of(target.schema).write(target, value))
+        except (
+            AttributeError,
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+        ):  # made by another client, in a way of its own
+            strange.append(target.title)
+    return parameters, strange

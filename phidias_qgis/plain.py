@@ -215,6 +215,28 @@ def read_json(target: Input, entered: Entered) -> Any:
         ) from None
 
 
+def write_choice(target: Input, value: Any) -> dict[str, Any]:
+    """The word, or the words."""
+    return {target.name: [_word(each) for each in value] if isinstance(value, list) else _word(value)}
+
+
+def write_value(target: Input, value: Any) -> dict[str, Any]:
+    """The value as it is. Raises ValueError for what has no place in a line."""
+    if isinstance(value, (dict, list)):
+        raise ValueError(target.name)
+    return {target.name: value}
+
+
+def write_list(target: Input, value: Any) -> dict[str, Any]:
+    """The values with commas between them."""
+    return {target.name: ", ".join(_word(each) for each in value)}
+
+
+def write_json(target: Input, value: Any) -> dict[str, Any]:
+    """The value as JSON."""
+    return {target.name: json.dumps(value)}
+
+
 def _choices(target: Input) -> dict[str, Any]:
     schema = target.schema["items"] if target.schema.get("type") == "array" else target.schema
     return {_word(value): value for value in schema["enum"]}

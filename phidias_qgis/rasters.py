@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from qgis.core import (
     QgsProcessingContext,
@@ -25,6 +26,8 @@ class RasterParameter(QgsProcessingParameterRasterLayer):
         return RasterParameter(self)
 
     def valueAsPythonString(self, value: Any, context: QgsProcessingContext) -> str:
+        if address(value):
+            return repr(unsigned(address(value)))
         layer = QgsProcessingParameters.parameterAsRasterLayer(self, {self.name(): value}, context)
         if layer is not None and address(layer.source()):
             return repr(layer.id())
@@ -60,6 +63,21 @@ def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] |
             tr("Export it as a GeoTIFF and choose that."),
         )
     return LocalFile(path)
+
+
+def write_raster(target: Input, value: Any) -> dict[str, Any]:
+    """The address; a gateway knows its own user's results without their signatures."""
+    return {target.name: unsigned(value["href"])}
+
+
+def unsigned(href: str) -> str:
+    """A link without its signature, if it is one of a result."""
+    parts = urlsplit(href)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if "signature" not in dict(query):
+        return href
+    kept = [(name, text) for name, text in query if name not in ("signature", "expires")]
+    return urlunsplit(parts._replace(query=urlencode(kept)))
 
 
 def address(value: Any) -> str:

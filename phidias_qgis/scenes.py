@@ -98,6 +98,20 @@ def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:
     return scenes
 
 
+def write_scenes(target: Input, value: Any) -> dict[str, Any]:
+    """The parameters of a search."""
+    start, _, end = str(value.get("datetime") or "../..").partition("/")
+    days = {"START": start, "END": end or start}
+    parameters: dict[str, Any] = {target.name: value["catalogue"]}
+    parameters.update({f"{target.name}_{suffix}": day[:10] for suffix, day in days.items() if day not in ("", "..")})
+    for suffix, member in (("COLLECTIONS", "collections"), ("IDS", "ids")):
+        if value.get(member):
+            parameters[f"{target.name}_{suffix}"] = ", ".join(value[member])
+    if "max_cloud_cover" in value:
+        parameters[f"{target.name}_CLOUD"] = value["max_cloud_cover"]
+    return parameters
+
+
 def _day(entered: Entered, name: str) -> str:
     if not entered.given(name):
         return ""

@@ -120,7 +120,7 @@ class Qgis:
         print(f"    {self.program} run {tool} {' '.join(given)}", flush=True)
         job = ""
         for line in self._lines("run", tool, *given, show=True):
-            if line.startswith("JOB:"):
+            if line.startswith("JOB_ID:"):
                 job = line.partition(":")[2].strip()
         return {"job": job, "seconds": round(time.monotonic() - began, 1)}
 

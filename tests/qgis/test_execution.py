@@ -104,8 +104,8 @@ def test_echo_gives_back_what_it_was_given(connected: RunningGateway) -> None:
     assert results["OUTPUT_CHOICE"] == "medium"
     assert results["OUTPUT_ARRAY"] == "[1.0, 2.5]"
     assert results["OUTPUT_OBJECT"] == '{"a": [1, null]}'
-    assert client(connected).job(results["JOB"]).status == "successful"
-    assert any(results["JOB"] in line for line in feedback.told)
+    assert client(connected).job(results["JOB_ID"]).status == "successful"
+    assert any(results["JOB_ID"] in line for line in feedback.told)
 
 
 def test_status_and_progress_are_told_as_they_come(connected: RunningGateway) -> None:
@@ -120,9 +120,9 @@ def test_status_and_progress_are_told_as_they_come(connected: RunningGateway) ->
 def test_do_not_wait_returns_at_once_with_the_job(connected: RunningGateway) -> None:
     results = processing.run("phidias:echo", {"PAUSE": 300, "DO_NOT_WAIT": True})
     gateway = client(connected)
-    assert set(results) == {"JOB"}
-    assert not gateway.job(results["JOB"]).ended
-    gateway.dismiss(results["JOB"])
+    assert set(results) == {"JOB_ID"}
+    assert not gateway.job(results["JOB_ID"]).ended
+    gateway.dismiss(results["JOB_ID"])
 
 
 def test_cancel_dismisses_the_job(connected: RunningGateway) -> None:
@@ -218,8 +218,8 @@ def test_the_estimate_is_told_before_the_job(connected: RunningGateway) -> None:
     results = processing.run("phidias:spectralindex", {**SMALL, "DO_NOT_WAIT": True}, feedback=feedback)
     [told] = [line for line in feedback.told if line.startswith("Estimate: ")]
     assert "expected to start at" in told
-    assert feedback.told.index(told) < next(n for n, line in enumerate(feedback.told) if results["JOB"] in line)
-    client(connected).dismiss(results["JOB"])
+    assert feedback.told.index(told) < next(n for n, line in enumerate(feedback.told) if results["JOB_ID"] in line)
+    client(connected).dismiss(results["JOB_ID"])
 
 
 def test_a_limit_is_told_before_anything_runs(

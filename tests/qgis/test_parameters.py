@@ -18,6 +18,8 @@ from qgis.core import (
 
 from phidias_qgis import descriptions
 from phidias_qgis.algorithm import ProcessAlgorithm
+from phidias_qgis.inputs import Input
+from phidias_qgis.parameters import write
 
 AREA_SCHEMA = {
     "type": "object",
@@ -99,6 +101,64 @@ def test_what_is_entered_comes_back_as_the_gateway_expects_it(
     enter: Any, schema: dict[str, Any], entered: Any, sent: Any
 ) -> None:
     assert enter(schema, {"THING": entered}, minOccurs=0) == sent
+
+
+BLOB = {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [1, 1.5], [0, 0]]]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"type": "string"}, "hello"),
+        ({"type": "number"}, 1.5),
+        ({"type": "boolean"}, False),
+        ({"type": "string", "enum": ["median", "mean"]}, "mean"),
+        ({"type": "integer", "enum": [1, 2, 5]}, 5),
+        ({"type": "array", "items": {"type": "string", "enum": ["a", "b", "c"]}}, ["a", "c"]),
+        ({"type": "array", "items": {"type": "number"}}, [1.0, 2.5]),
+        ({"type": "string", "format": "crs"}, "EPSG:32631"),
+        ({"type": "string", "format": "date"}, "2018-05-01"),
+        ({"type": "string", "format": "date-time"}, "2018-05-01T10:20:30Z"),
+        ({"type": "object"}, {"a": [1, None]}),
+        (BOX_SCHEMA, {"bbox": [3, 43, 4, 44], "crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}),
+        (RASTER_SCHEMA, {"href": "https://example.org/image.tif?key=1"}),
+        (AREA_SCHEMA, {"type": "Polygon", "coordinates": [[[3, 43], [4, 43], [4, 44], [3, 44], [3, 43]]]}),
+        (AREA_SCHEMA, BLOB),
+        (
+            SCENES_SCHEMA,
+            {
+                "catalogue": "demo",
+                "collections": ["a", "b"],
+                "datetime": "2018-05-01/..",
+                "max_cloud_cover": 30,
+                "ids": ["x"],
+            },
+        ),
+    ],
+)
+def test_what_was_sent_once_can_be_entered_again(enter: Any, schema: dict[str, Any], sent: Any) -> None:
+    target = Input.from_description("thing", {"schema": schema})
+    parameters, strange = write([target], {"thing": sent})
+    assert strange == []
+    again = enter(schema, parameters, minOccurs=0)
+    if schema is AREA_SCHEMA:
+        # The ring may begin at another corner, and turn the other way.
+        again, sent = ({tuple(corner) for corner in area["coordinates"][0]} for area in (again, sent))
+    assert again == sent
+
+
+def test_what_another_client_sent_in_its_own_way_is_named_and_not_guessed() -> None:
+    schemas = {"area": AREA_SCHEMA, "scenes": SCENES_SCHEMA, "image": RASTER_SCHEMA, "text": {"type": "string"}}
+    inputs = [Input.from_description(name, {"schema": schema}) for name, schema in schemas.items()]
+    sent = {
+        "area": {"href": "https://example.org/area.json"},
+        "scenes": {"items": []},
+        "image": {"href": "https://h/jobs/1/results/index.tif?expires=1&signature=secret"},
+        "text": {"value": "hello", "mediaType": "text/plain"},
+    }
+    parameters, strange = write(inputs, sent)
+    assert parameters == {"IMAGE": "https://h/jobs/1/results/index.tif", "TEXT": "hello"}
+    assert strange == ["area", "scenes"]
 
 
 @pytest.mark.parametrize(
@@ -261,4 +321,4 @@ def test_the_tool_says_what_the_process_is(provider: Any) -> None:
     assert len(tool.parameterDefinition("INDEX").options()) > 100
     assert tool.parameterDefinition("OUTPUT_INDEX") is not None
     assert tool.parameterDefinition("OUTPUT_ITEM") is None
-    assert tool.outputDefinition("JOB") is not None
+    assert tool.outputDefinition("JOB_ID") is not None

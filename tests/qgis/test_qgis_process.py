@@ -89,7 +89,7 @@ def test_a_tool_runs_and_downloads_its_result(profile: Path, gateway: RunningGat
     assert run.returncode == 0, run.stdout
     assert path.stat().st_size > 1000
     assert f"OUTPUT_INDEX:\t{path}" in run.stdout
-    assert "JOB:\t" in run.stdout
+    assert "JOB_ID:\t" in run.stdout
     assert gateway.token not in run.stdout
     assert "signature=" not in run.stdout
 
