@@ -26,6 +26,7 @@ class PhidiasPlugin:
         self._provider: PhidiasProvider | None = None
         self._options: Any = None
         self._layers: Any = None
+        self._jobs: Any = None
         self._refresh: RefreshTask | None = None
         self._features: list[Any] = []
         self._browser: Any = None
@@ -42,6 +43,7 @@ class PhidiasPlugin:
         """Add the tools as they are known; ask the gateway when QGIS is up."""
         from phidias_qgis.browser_feature import BrowserFeature
         from phidias_qgis.diagnostics import DiagnosticsFeature
+        from phidias_qgis.jobs_panel.feature import JobsFeature
         from phidias_qgis.kept_layers import KeptLayers
         from phidias_qgis.locator import LocatorFeature
         from phidias_qgis.options import OptionsFactory
@@ -49,9 +51,11 @@ class PhidiasPlugin:
         self._add_provider()
         self._browser = BrowserFeature(self._iface, self.refresh, self._show_job)
         self._layers = KeptLayers(self._iface)
+        self._jobs = JobsFeature(self._iface)
         self._features = [
             self._browser,
             self._layers,
+            self._jobs,
             DiagnosticsFeature(self._iface),
             LocatorFeature(self._iface, self._show_tool, self._show_job),
         ]
@@ -69,7 +73,7 @@ class PhidiasPlugin:
         for feature in self._features:
             feature.stop()
         self._features = []
-        self._layers = None
+        self._layers = self._jobs = None
         if self._options is not None:
             self._iface.unregisterOptionsWidgetFactory(self._options)
             self._options = None
@@ -92,6 +96,8 @@ class PhidiasPlugin:
             self._provider.update()
         if self._layers is not None:
             self._layers.retry()
+        if self._jobs is not None:
+            self._jobs.reload()
         try:
             target = connection.load()
         except connection.NotConnected:

@@ -65,8 +65,24 @@ class Notes:
                 os.remove(name)
             raise
 
+    def add(self, note: Note) -> Note | None:
+        """Write a note unless there is one: the one that is there then, None if this QGIS has dropped it before.
+
+        Raises OSError.
+        """
+        if (self.folder, note.job) in _dropped:
+            return None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(self._path(note.job), "x", encoding="utf-8") as file:
+                json.dump(asdict(note), file)
+        except FileExistsError:
+            return _read(self._path(note.job)) or note
+        return note
+
     def drop(self, job_id: str) -> bool:
         """Forget a job; True for the one that did it, False if there was nothing (left) to forget."""
+        _dropped.add((self.folder, job_id))
         try:
             self._path(job_id).unlink()
         except OSError:
@@ -75,6 +91,10 @@ class Notes:
 
     def _path(self, job_id: str) -> Path:
         return self.folder / (hashlib.sha256(job_id.encode()).hexdigest()[:32] + ".json")
+
+
+_dropped: set[tuple[Path, str]] = set()
+"""What this process has forgotten: late news of such a job must not bring it back"""
 
 
 def _read(path: Path) -> Note | None:

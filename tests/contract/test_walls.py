@@ -123,7 +123,7 @@ def test_listing_every_process_loads_nothing_heavy() -> None:
 
 def test_the_plugin_needs_nothing_that_qgis_does_not_ship() -> None:
     optional = {"paramiko": "ssh.py"}
-    shipped = {"backend_client", "phidias_qgis", "qgis", "osgeo", "requests", "urllib3"}
+    shipped = {"backend_client", "phidias_qgis", "qgis", "processing", "osgeo", "requests", "urllib3"}
     for path in modules("backend_client", "phidias_qgis"):
         for name in imports(path):
             top = name.split(".")[0]

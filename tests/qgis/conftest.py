@@ -112,6 +112,18 @@ def no_task_left(qgis_app: Any) -> Iterator[None]:
         time.sleep(0.01)
 
 
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Let QGIS work until `condition` holds; returns what it gave."""
+    from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
+
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        time.sleep(0.01)
+    return found
+
+
 @pytest.fixture
 def connected(gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> RunningGateway:
     """The plugin connected to the gateway by its environment variables."""
