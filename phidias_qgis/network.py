@@ -94,8 +94,7 @@ class QgisTransport(BaseAdapter):
                 raise _failure(request, reply)
             return _response(request, int(status), _headers(reply), bytes(reply.readAll()))
         finally:
-            # Last: of a reply that is to be deleted, nothing can be read any more.
-            reply.deleteLater()
+            _let_go(reply)
 
     def _wait(self, reply: QNetworkReply, loop: QEventLoop) -> None:
         reply.finished.connect(loop.quit)
@@ -153,6 +152,17 @@ def _without_proxy(manager: QgsNetworkAccessManager, url: QUrl) -> None:
         manager.setFallbackProxyAndExcludes(
             manager.fallbackProxy(), manager.excludeList(), [*manager.noProxyList(), origin]
         )
+
+
+def _let_go(reply: QNetworkReply) -> None:
+    """Delete a reply, of which nothing can be read any more, on the main thread.
+
+    PyQt 5 learns there, and late, that an object of another thread was deleted, and then takes whatever has been made
+    at the same address meanwhile for the deleted one: the reply to the next request, most of the time.
+    """
+    reply.setParent(None)
+    reply.moveToThread(QgsApplication.instance().thread())
+    reply.deleteLater()
 
 
 def _succeeded(answer: Any) -> bool:

@@ -18,12 +18,14 @@ from qgis.core import QgsApplication, QgsAuthMethodConfig, QgsFeedback
 
 from backend_client import Gateway, GatewayUnreachable
 from phidias_qgis import network
+from tests.qgis.conftest import until
 
 
 class Handler(BaseHTTPRequestHandler):
     """Tells what it received; /problem, /packed and /slow do as they are named."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -147,6 +149,25 @@ def test_a_cancel_is_heard_whenever_it_comes(server: Any) -> None:
         threading.Timer(number / 2000, feedback.cancel).start()
         thread.join(10)
         assert not thread.is_alive(), number
+
+
+def test_many_requests_on_several_threads_keep_their_replies_apart(server: Any) -> None:
+    failures: list[BaseException] = []
+
+    def ask() -> None:
+        session = network.session(server.url)
+        for number in range(150):
+            try:
+                assert session.get(f"{server.url}/{number}").json()["method"] == "GET"
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    # What is deleted elsewhere is told to PyQt where QGIS's window works.
+    until(lambda: not any(thread.is_alive() for thread in threads), 60)
+    assert failures == []
 
 
 def _ignoring(method: Callable[..., Any]) -> Callable[..., None]:
