@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +14,16 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
 class Relay(ThreadingHTTPServer):
-    """Passes requests on to `upstream`, after `delay` seconds; where `upstream` is empty, it never answers."""
+    """Passes requests on to `upstream`, after `delay` seconds; where `upstream` is empty, it never answers.
+
+    With `instead`, a page with that status comes from somebody on the way who knows nothing of gateways.
+    """
 
     daemon_threads = True
 
     def __init__(self, upstream: str) -> None:
         self.upstream, self.delay = upstream, 0.0
+        self.instead = 0
         self.requests: list[str] = []
         self._ended = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -47,14 +51,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.requests.append(f"{self.command} {urlsplit(self.path).path}")
         self.server.hold()
+        if self.server.instead:
+            self.send_error(self.server.instead)
+            return
         if not self.server.upstream:
             self.close_connection = True
             return
-        connection = http.client.HTTPConnection(urlsplit(self.server.upstream).netloc, timeout=100)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        connection.request(self.command, self.path, body or None, headers)
-        answer = connection.getresponse()
-        content = answer.read()
+        with closing(http.client.HTTPConnection(urlsplit(self.server.upstream).netloc, timeout=100)) as connection:
+            connection.request(self.command, self.path, body or None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in HOP_BY_HOP | {"content-length"}:
@@ -63,7 +70,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-        connection.close()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = relay  # noqa: N815
 
