@@ -117,8 +117,10 @@ class PhidiasPlugin:
             dialog.show()
 
     def _show_job(self, connection_name: str, job_id: str) -> None:
-        """Show what became of a job."""
-        self._iface.messageBar().pushMessage("PHIDIAS", f"{connection_name}: {job_id}", Qgis.MessageLevel.Info)
+        """Open the jobs panel on a job."""
+        watch = self._jobs.center.watches.get(connection_name)
+        if watch is not None:
+            self._jobs.show_job(watch, job_id)
 
     def _add_provider(self) -> None:
         self._provider = PhidiasProvider()
