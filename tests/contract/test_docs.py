@@ -64,6 +64,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+def test_the_settings_for_admins_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from phidias_gateway.settings import Settings
+
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "admins.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "gateway.toml").write_text(example, "utf-8")
+    monkeypatch.setenv("PHIDIAS_CONFIG", str(tmp_path / "gateway.toml"))
+    settings = Settings.load()
+    assert settings.slurm.partition == "normal"
+    assert settings.limits == type(settings.limits)()  # those shown are those in force without any
+
+
 def test_every_error_type_has_its_entry() -> None:
     import phidias_gateway.access
     import phidias_gateway.links  # noqa: F401  every class of errors is known then
