@@ -82,6 +82,7 @@ def serve(settings: Settings, *, port: int | None = None) -> int:
         server_header=False,
         # Behind a proxy of the site's own, the client's address and scheme are in its headers.
         proxy_headers=settings.server.public_url is not None,
+        forwarded_allow_ips=list(settings.server.trusted_proxies),
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=KEEP_ALIVE,
         limit_concurrency=max(1, files - RESERVED),

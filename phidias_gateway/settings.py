@@ -60,6 +60,8 @@ class ServerSettings(Section):
     """None: 8765 for `serve`, any free port for `up`"""
     public_url: str | None = None
     """The address users reach the gateway by, when it is behind a proxy"""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of that proxy: what they say of a client's address is believed, so that failed sign-ins count for it"""
 
 
 class SlurmSettings(Section):
