@@ -12,11 +12,13 @@ import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ from phidias_processes.eo.tiff import Directory, Draft, directories, write_cog
 from phidias_processes.eo.tile_process import Layer
 
 MIN_FREE = 16 * 2**20
+FIRST_GLIMPSE = 4.0
+"""Seconds after which unfinished overviews are shown; then after twice as many, and so on"""
 
 BlockStatistics = dict[int, list[Statistics]]
 """Of each band, by the number of the block"""
@@ -51,6 +55,7 @@ class LayerDraft:
         self.path = path
         self._image = _Image(layer, grid)
         self._statistics: BlockStatistics = {}
+        self._began, self._next_glimpse, self._lock = time.monotonic(), FIRST_GLIMPSE, Lock()
         self._pyramid = Pyramid((grid.height, grid.width), self._image.empty(1, 1), self._image.halve, self._emit)
         with disk_errors(path.parent):
             self._draft = self._image.draft(path)
@@ -59,6 +64,8 @@ class LayerDraft:
     def write(self, tile: Tile, stored: np.ndarray) -> None:
         """One tile of all bands: (bands, rows, columns), encoded. May be called from several threads."""
         self._pyramid.put(tile.column, tile.row, stored)
+        if self._is_time_for_a_glimpse():
+            self._pyramid.glimpse()
         with disk_errors(self.path.parent):
             self._shown.tile_done()
 
@@ -71,15 +78,24 @@ class LayerDraft:
             _statistics_of(self.path).write_text(json.dumps(kept), "utf-8")
             self._shown.all_done()
 
-    def _emit(self, level: int, y: int, x: int, pixels: np.ndarray) -> None:
+    def _is_time_for_a_glimpse(self) -> bool:
+        """Ever more seldom, since what a glimpse shows is written again."""
+        with self._lock:
+            passed = time.monotonic() - self._began
+            if passed < self._next_glimpse:
+                return False
+            self._next_glimpse = 2 * passed
+            return True
+
+    def _emit(self, level: int, y: int, x: int, pixels: np.ndarray, final: bool) -> None:
         lost = missing(pixels, self._image.nodata)
         if lost.all():
             return
         number = self._image.number(level, y, x)
-        if level == 0:
+        if level == 0 and final:
             self._statistics[number] = _statistics(pixels, lost)
         with disk_errors(self.path.parent):
-            self._draft.add(level, number, self._image.compress(pixels))
+            self._draft.add(level, number, self._image.compress(pixels), final=final)
 
 
 def assemble(layer: Layer, grid: Grid, drafts: Sequence[Path], target: Path) -> list[Statistics] | None:

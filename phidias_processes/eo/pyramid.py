@@ -39,8 +39,8 @@ class _Filling:
 class Pyramid:
     """Takes pixels of an image (bands, rows, columns) in any order, from several threads, each pixel once.
 
-    `emit` is given each block as level (0: the image), row and column of blocks, and its pixels, cut at the image's
-    edge; `halve` makes an overview's pixels.
+    `emit` is given each block as level (0: the image), row and column of blocks, its pixels, cut at the image's edge,
+    and whether it is final; `halve` makes an overview's pixels.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Pyramid:
         shape: tuple[int, int],
         empty: np.ndarray,
         halve: Callable[[np.ndarray], np.ndarray],
-        emit: Callable[[int, int, int, np.ndarray], None],
+        emit: Callable[[int, int, int, np.ndarray, bool], None],
     ) -> None:
         """`empty` is a pixel without data: (bands, 1, 1)."""
         self._shapes = shapes(*shape)
@@ -77,25 +77,44 @@ class Pyramid:
                 (y, x), block = filling.popitem()
                 self._finish(level, y, x, block.pixels)
 
+    def glimpse(self) -> None:
+        """Emit what is known of blocks that still wait for pixels, and of overviews above them, as not final."""
+        with self._lock:
+            known = [{place: block.pixels.copy() for place, block in filling.items()} for filling in self._filling]
+        for level, blocks in enumerate(known):
+            for (y, x), pixels in blocks.items():
+                self._emit(level, y, x, pixels, False)
+                if level + 1 < len(self._shapes):
+                    above, half = (y // 2, x // 2), self._halve(pixels)
+                    if above not in known[level + 1]:
+                        known[level + 1][above] = self._empty_block(level + 1, *above)
+                    top, left = y % 2 * BLOCK // 2, x % 2 * BLOCK // 2
+                    known[level + 1][above][:, top : top + half.shape[1], left : left + half.shape[2]] = half
+
+    def _empty_block(self, level: int, y: int, x: int) -> np.ndarray:
+        return np.broadcast_to(self._empty, (len(self._empty), *self._size(level, y, x))).copy()
+
+    def _size(self, level: int, y: int, x: int) -> tuple[int, int]:
+        """Rows and columns of a block that has all its pixels."""
+        height, width = self._shapes[level]
+        return min(BLOCK, height - y * BLOCK), min(BLOCK, width - x * BLOCK)
+
     def _filled(self, level: int, y: int, x: int, row: int, column: int, part: np.ndarray) -> np.ndarray | None:
         """The block, if it is full with this part."""
-        rows, columns = (
-            min(BLOCK, side - number * BLOCK) for side, number in zip(self._shapes[level], (y, x), strict=True)
-        )
-        bands, height, width = part.shape
-        if (height, width) == (rows, columns):
+        _, height, width = part.shape
+        if part.shape[1:] == self._size(level, y, x):
             return part
         with self._lock:
             filling = self._filling[level]
             if (y, x) not in filling:
-                pixels = np.broadcast_to(self._empty, (bands, rows, columns)).copy()
-                filling[y, x] = _Filling(pixels, rows * columns)
+                pixels = self._empty_block(level, y, x)
+                filling[y, x] = _Filling(pixels, pixels[0].size)
             block = filling[y, x]
             block.pixels[:, row : row + height, column : column + width] = part
             block.missing -= height * width
             return None if block.missing else filling.pop((y, x)).pixels
 
     def _finish(self, level: int, y: int, x: int, pixels: np.ndarray) -> None:
-        self._emit(level, y, x, pixels)
+        self._emit(level, y, x, pixels, True)
         if level + 1 < len(self._shapes):
             self.put(x * BLOCK // 2, y * BLOCK // 2, self._halve(pixels), level + 1)

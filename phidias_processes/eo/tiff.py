@@ -131,6 +131,7 @@ class Draft:
         zeros = [np.zeros(count, "u8") for count in counts]
         made = header(tags, zeros, zeros, big=True, ghost=b"")
         self._arrays = made.arrays
+        self._final = [np.zeros(count, bool) for count in counts]
         self._lock = Lock()
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -144,15 +145,20 @@ class Draft:
             _write(self._file, made.content, 0)
         self._end = os.fstat(self._file).st_size
 
-    def add(self, level: int, number: int, data: bytes) -> None:
-        """Put a block in its place; nothing points to it before it is there. Raises OSError."""
+    def add(self, level: int, number: int, data: bytes, *, final: bool = True) -> None:
+        """Put a block in its place; nothing points to it before it is there. One that is not final takes the place of
+        none that is. Raises OSError."""
         with self._lock:
             offset, self._end = self._end, self._end + len(data)
         _write(self._file, data, offset)
         where, how_long = self._arrays[level]
-        _write(self._file, struct.pack("<Q", offset), where + 8 * number)
-        _write(self._file, struct.pack("<I", len(data)), how_long + 4 * number)
-        self.offsets[level][number], self.sizes[level][number] = offset, len(data)
+        with self._lock:
+            if self._final[level][number] and not final:
+                return
+            self._final[level][number] = final
+            _write(self._file, struct.pack("<Q", offset), where + 8 * number)
+            _write(self._file, struct.pack("<I", len(data)), how_long + 4 * number)
+            self.offsets[level][number], self.sizes[level][number] = offset, len(data)
 
     def block(self, level: int, number: int) -> bytes:
         """A block as it was added; empty if it was not. Also when closed. Raises OSError."""

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from phidias_processes.eo import tiff
+from phidias_processes.eo import cog, tiff
 from phidias_processes.eo.cog import LayerDraft, assemble
 from phidias_processes.eo.encoding import halve
 from phidias_processes.eo.grid import Grid, Tile
@@ -161,3 +161,22 @@ def test_nothing_valid_makes_no_file(tmp_path):
     draft.finish()
     assert assemble(layer, grid, [draft.path], tmp_path / "bands.tif") is None
     assert not (tmp_path / "bands.tif").exists()
+
+
+def test_a_glimpse_shows_overviews_of_what_is_there_and_changes_nothing(tmp_path, monkeypatch):
+    width, height, layer = KINDS["index"]
+    pixels = pixels_of(width, height, layer)
+    grid = Grid("EPSG:32631", 500000, 5000000, 10, 10, width, height)
+    monkeypatch.setattr(cog, "FIRST_GLIMPSE", 0.0)
+    tiles = [Tile(0, row, width, min(300, height - row)) for row in range(0, height, 300)]
+    draft = LayerDraft(layer, grid, tmp_path / "index.0.tif", tiles, len(tiles))
+    draft.write(tiles[0], pixels[:, :300])
+    with rasterio.open(draft.path, OVERVIEW_LEVEL=2) as overview:
+        shown = overview.read(1)
+    assert (shown[:37] != -32768).all()
+    assert (shown[38:] == -32768).all()
+    for tile in tiles[1:]:
+        draft.write(tile, pixels[:, tile.row : tile.row + tile.height])
+    draft.finish()
+    assemble(layer, grid, [draft.path], tmp_path / "index.tif")
+    assert (tmp_path / "index.tif").read_bytes() == written(tmp_path, layer, pixels, 512).read_bytes()
