@@ -128,25 +128,30 @@ def test_every_description(gateway: Running, validate: Validate) -> None:
         assert description["outputs"]
 
 
-def test_a_job_in_every_state(tmp_path_factory: pytest.TempPathFactory, validate: Validate) -> None:
-    """With one job at a time, the second has to wait."""
-    one = Running.start(tmp_path_factory.mktemp("one"), PHIDIAS_SCHEDULER__MAX_PARALLEL="1")
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Running]:
+    """A gateway that runs one job at a time: the second has to wait."""
+    running = Running.start(tmp_path / "narrow", PHIDIAS_SCHEDULER__MAX_PARALLEL="1")
+    yield running
+    running.stop()
+
+
+def test_a_job_in_every_state(narrow: Running, validate: Validate) -> None:
     seen = {}
     for inputs in ({}, {"fail": True}):
-        ended = one.finished(one.start_job(inputs=inputs)["id"])
+        ended = narrow.finished(narrow.start_job(inputs=inputs)["id"])
         seen[ended["status"]] = ended
-    running = one.start_job(inputs={"pause": 600})["id"]
-    waiting = one.start_job(inputs={})
+    running = narrow.start_job(inputs={"pause": 600})["id"]
+    waiting = narrow.start_job(inputs={})
     seen[waiting["status"]] = waiting
     for _ in range(30):
-        info = one.get(f"/jobs/{running}", headers={"Prefer": "wait=2"}).json()
+        info = narrow.get(f"/jobs/{running}", headers={"Prefer": "wait=2"}).json()
         if info["status"] == "running":
             seen["running"] = info
             break
     for job in (waiting["id"], running):
-        seen["dismissed"] = one.request("DELETE", f"/jobs/{job}").json()
-    listed = one.get("/jobs").json()
-    one.stop()
+        seen["dismissed"] = narrow.request("DELETE", f"/jobs/{job}").json()
+    listed = narrow.get("/jobs").json()
     assert set(seen) == {"accepted", "running", "successful", "failed", "dismissed"}
     for info in seen.values():
         validate("statusInfo", info)

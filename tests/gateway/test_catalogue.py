@@ -44,7 +44,7 @@ def entry(west: float = 3, south: float = 50, east: float = 4, north: float = 51
 def folder_with(path: Path, item: Mapping[str, Any], **others: Any) -> tuple[JobFolder, dict[str, Any]]:
     """A job's folder with such an Item and other outputs, and its outcome."""
     folder = JobFolder(path)
-    folder.create({"requested": {"outputs": None, "response": None}}, {})
+    folder.create({"requested": {"outputs": None, "response": None}, "parts": 1}, {})
     folder.results(1).mkdir()
     content = to_json(item)
     (folder.results(1) / "item.json").write_bytes(content)
