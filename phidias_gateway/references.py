@@ -82,7 +82,7 @@ class Site(BaseModel):
         if parts.username is not None:
             raise InputError(
                 input,
-                f"The address at {host!r} holds a user name.",
+                f"The address at {host[:100]!r} holds a user name.",
                 remedy="Give one that can be read without signing in.",
             )
         hosts = Hosts(self.allow_hosts)
@@ -93,12 +93,12 @@ class Site(BaseModel):
         except PermissionError:
             raise InputError(
                 input,
-                f"The host {host!r} is not a public address.",
+                f"The host {host[:100]!r} is not a public address.",
                 remedy="Ask the site's administrator to add it to references.allow_hosts, or use a public address.",
             ) from None
         except OSError:
             raise InputError(
-                input, f"The host {host!r} cannot be found.", remedy="Check the address for a typing error."
+                input, f"The host {host[:100]!r} cannot be found.", remedy="Check the address for a typing error."
             ) from None
 
     def _archive_names(self) -> str:
