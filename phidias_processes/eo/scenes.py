@@ -6,11 +6,13 @@ Reads STAC 1.0 (`eo:bands`, `raster:bands`) and 1.1 (`bands`), projection v1 and
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shapely import get_coordinates
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -24,6 +26,7 @@ from phidias_processes.eo.stac import Catalogue, FoundItem, Search, join, open_c
 
 INPUT = "scenes"
 MAX_SCENES = 2000
+_FARTHEST = 400.0  # degrees: some catalogues write across the date line
 CLASSIFICATION = "scl"
 """The asset with Sentinel-2's scene classification"""
 
@@ -36,6 +39,20 @@ def find_scenes(scenes: Scenes, area: AreaOfInterest, bands: Sequence[str], site
     Raises InputError naming the input at fault: the catalogue, the collection, the area, the period, the clouds, the
     identifiers or the bands, each with what there is instead.
     """
+    try:
+        return _found(scenes, area, bands, site)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a document may hold that STAC does not foresee
+        log.warning("the catalogue %r cannot be understood", without_query(scenes.catalogue), exc_info=True)
+        raise InputError(
+            INPUT,
+            f"The catalogue's documents are not what STAC says ({type(error).__name__}: {str(error)[:100]}).",
+            remedy="Choose another catalogue, or tell its keeper.",
+        ) from None
+
+
+def _found(scenes: Scenes, area: AreaOfInterest, bands: Sequence[str], site: Site) -> list[Scene]:
     catalogue = open_catalogue(scenes.catalogue, site)
     polygon = shape(area.geometry())
     period = _interval(scenes.datetime)
@@ -79,6 +96,8 @@ def scene_of(item: FoundItem) -> Scene:
     document, properties = item.document, item.document.get("properties", {})
     start = properties.get("datetime") or properties.get("start_datetime") or properties.get("end_datetime")
     assets = {key: asset for key, asset in document.get("assets", {}).items() if _is_image(asset)}
+    if not (abs(get_coordinates(shape(document["geometry"]))) <= _FARTHEST).all():
+        raise ValueError("a footprint that is not on the earth")
     # Pictures for the eye repeat the names of the true bands, so they come last.
     ordered = sorted(assets, key=lambda key: bool({"visual", "overview", "thumbnail"} & _roles(key, assets[key])))
     bands = [band for key in ordered for band in _bands(key, assets[key], properties, item.href)]
@@ -112,19 +131,32 @@ def _bands(key: str, asset: Mapping[str, Any], properties: Mapping[str, Any], ba
                 index=index + 1,
                 name=str(entry.get("name") or eo.get("name") or ""),
                 common_name=str(told.get("eo:common_name") or eo.get("common_name") or ""),
-                wavelength=told.get("eo:center_wavelength", eo.get("center_wavelength")),
-                scale=float(told.get("raster:scale", raster.get("scale", 1.0))),
-                offset=float(offset),
+                wavelength=_number(told.get("eo:center_wavelength", eo.get("center_wavelength"))),
+                scale=_finite(told.get("raster:scale", raster.get("scale", 1.0))),
+                offset=_finite(offset),
                 nodata=None if told.get("nodata") is None else float(told["nodata"]),
                 data_type=str(told.get("data_type") or ""),
                 categorical=_is_categorical(key, asset, told),
-                resolution=told.get("raster:spatial_resolution", raster.get("spatial_resolution", told.get("gsd"))),
+                resolution=_number(
+                    told.get("raster:spatial_resolution", raster.get("spatial_resolution", told.get("gsd")))
+                ),
                 crs=_crs(told),
-                transform=tuple(told.get("proj:transform") or ())[:6],
-                shape=tuple(told.get("proj:shape") or ()),
+                transform=tuple(_finite(number) for number in (told.get("proj:transform") or ())[:6]),
+                shape=tuple(int(_finite(number)) for number in told.get("proj:shape") or ()),
             )
         )
     return bands
+
+
+def _number(value: Any) -> float | None:
+    """The value, if it is a number that one can calculate with."""
+    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _finite(value: Any) -> float:
+    if _number(value) is None:
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    return float(value)
 
 
 def _entry(asset: Mapping[str, Any], name: str, index: int) -> Mapping[str, Any]:
@@ -153,7 +185,7 @@ def _is_categorical(key: str, asset: Mapping[str, Any], told: Mapping[str, Any])
 
 
 def _cloud_cover(item: FoundItem) -> float | None:
-    return item.document.get("properties", {}).get("eo:cloud_cover")
+    return _number(item.document.get("properties", {}).get("eo:cloud_cover"))
 
 
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)

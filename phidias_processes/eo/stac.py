@@ -6,15 +6,17 @@ catalogue writes them, each with the address it lies at; `scenes` makes sense of
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from pydantic_core import from_json
+from pystac import Link
 from pystac_client import ItemSearch
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
@@ -25,6 +27,8 @@ from phidias_processes.eo.guarded_http import GuardedReader, Unreadable, without
 
 INPUT = "scenes"
 MAX_DOCUMENTS = 20_000
+MAX_PAGES = 1000
+"""Of a list of collections"""
 READERS = 16
 
 
@@ -91,7 +95,7 @@ def open_catalogue(address: str, site: Site) -> Catalogue:
 def read_document(reader: _Reader, href: str) -> dict[str, Any]:
     """A JSON object of the catalogue. Raises InputError if it cannot be read or is none."""
     try:
-        document = json.loads(reader.request(href))
+        document = reader.json_loads(reader.request(href))
     except APIError as error:
         raise _unreachable(href, error) from None
     except ValueError:
@@ -122,6 +126,16 @@ class _Reader(StacApiIO):
         super().__init__()
         self._reader = GuardedReader(site, input=INPUT, connections=READERS)
 
+    def read_text(self, source: Any, *positional: Any, **options: Any) -> str:
+        """The text at a link or an address: never a local file, as pystac-client has it for what is no address."""
+        if isinstance(source, Link):
+            return super().read_text(source, *positional, **options)
+        return self.request(str(source), *positional, **options)
+
+    def json_loads(self, txt: str, *positional: Any, **options: Any) -> Any:
+        """JSON by the book: no half characters, not nested without end. Raises ValueError."""
+        return from_json(txt)
+
     def request(
         self,
         href: str,
@@ -131,7 +145,7 @@ class _Reader(StacApiIO):
     ) -> str:
         """The text at `href`. Raises APIError if it cannot be had, InputError if the site forbids the address."""
         try:
-            return self._reader.text(href, (method or "GET").upper(), headers, parameters)
+            return self._reader.text(href, "POST" if method == "POST" else "GET", headers, parameters)
         except Unreadable as error:
             failure = APIError(str(error))
             failure.status_code = error.status  # pystac-client tries GET after a 405 to POST
@@ -180,7 +194,8 @@ class _Api(Catalogue):
         if not self._data:
             return []
         try:
-            return [document for page in self._reader.get_pages(self._data) for document in page["collections"]]
+            pages = islice(self._reader.get_pages(self._data), MAX_PAGES)
+            return [document for page in pages for document in page["collections"]]
         except (APIError, KeyError, ValueError) as error:
             raise _unreachable(self._data, error) from None
 
