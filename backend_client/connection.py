@@ -72,7 +72,8 @@ class Connection:
             weakref.finalize(self, self.session.close)
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         self._timeout = (float(connect), float(read))
-        self._credentials = _Credentials(origin_of(self.url), _authorization(user, token))
+        self.credentials: AuthBase = _Credentials(origin_of(self.url), _authorization(user, token))
+        """Signs requests to this gateway's origin, and no others"""
 
     def request(
         self,
@@ -103,7 +104,7 @@ class Connection:
                     json=json,
                     data=data,
                     stream=stream,
-                    auth=self._credentials,
+                    auth=self.credentials,
                     timeout=(self._timeout[0], self._timeout[1] + patience),
                     # A redirected POST would silently become a GET.
                     allow_redirects=method in _REPEATABLE,

@@ -12,11 +12,13 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
+from backend_client import stac
 from backend_client.answers import description_in, job_in, results_in
 from backend_client.cache import DescriptionCache
 from backend_client.connection import Connection, Timeout
 from backend_client.download import Progress, download
 from backend_client.errors import (
+    CatalogueError,
     GatewayError,
     GatewayFailed,
     GatewayUnreachable,
@@ -25,6 +27,7 @@ from backend_client.errors import (
     NoSuchJob,
     NoSuchProcess,
     NotAuthorized,
+    NotFound,
     ResultNotReady,
     UnexpectedAnswer,
     public_url,
@@ -52,6 +55,7 @@ from backend_client.models import (
 from backend_client.patience import Cancel, never
 from backend_client.results import Result
 from backend_client.ssh import COMMAND
+from backend_client.stac import Scene
 from backend_client.tunnel import SshTunnel
 from backend_client.uploads import upload
 
@@ -342,6 +346,46 @@ class Gateway:
         if response.status_code == 204 or not response.content:
             return Job(job_id, "dismissed")
         return job_in(response)
+
+    # Archives
+
+    def archives(self) -> dict[str, str]:
+        """The site's archives whose scenes can be searched: the addresses of their catalogues by name."""
+        try:
+            document, response = self._connection.document("GET", "/archives")
+        except NotFound:
+            return {}
+        entries = document.get("archives")
+        found = {}
+        for entry in entries if isinstance(entries, list) else []:
+            links = links_of(entry, response.url) if isinstance(entry, dict) else ()
+            found.update({str(entry["name"]): link.href for link in links if link.rel == "catalogue"})
+        return found
+
+    def scenes(self, archive: str, *, cancelled: Cancel = never, **wishes: Any) -> Iterator[Scene]:
+        """Search an archive of the site by its name; `wishes` are those of `stac.search`. Raises CatalogueError."""
+        return stac.search(
+            self._archive(archive),
+            self._connection.session,
+            auth=self._connection.credentials,
+            cancelled=cancelled,
+            **wishes,
+        )
+
+    def collections(self, archive: str, *, cancelled: Cancel = never) -> dict[str, str]:
+        """The titles of an archive's collections by their ids. Raises CatalogueError."""
+        return stac.collections(
+            self._archive(archive), self._connection.session, auth=self._connection.credentials, cancelled=cancelled
+        )
+
+    def _archive(self, name: str) -> str:
+        known = self.archives()
+        if name not in known:
+            raise CatalogueError(
+                f"{name[:100]!r} is neither the address of a catalogue nor an archive of the site.",
+                remedy=f"Choose from {', '.join(known)}." if known else "Give an address: the site has no archives.",
+            )
+        return known[name]
 
     # Results and files
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.auth import AuthBase
 
 from backend_client.connection import Timeout, unreachable
 from backend_client.errors import CatalogueError, public_url
@@ -60,56 +61,48 @@ def search(
     ids: Sequence[str] = (),
     limit: int = SCENES,
     timeout: Timeout = (10.0, 60.0),
+    auth: AuthBase | None = None,
     cancelled: Cancel = never,
 ) -> Iterator[Scene]:
     """Yield at most `limit` scenes of the catalogue at `url`, in its order.
 
     area: a GeoJSON geometry in WGS 84; a static catalogue is searched by its bounding box. period: an instant or a
     closed interval, such as 2018-05-01/2018-05-31 or 2018-05-01/.. . max_cloud_cover: per cent; scenes that do not
-    tell are left out. Raises CatalogueError, Cancelled; both while iterating.
+    tell are left out. auth: signs the requests, as `requests` has it.
+    Raises CatalogueError, Cancelled; both while iterating.
     """
     wanted = _Wanted(area, period, frozenset(collections), max_cloud_cover, frozenset(ids))
-    if session is not None:
-        yield from islice(_found(url, session, timeout, wanted, cancelled), limit)
-        return
-    with requests.Session() as own_session:
-        yield from islice(_found(url, own_session, timeout, wanted, cancelled), limit)
+    with _Web(session, timeout, auth, cancelled) as web:
+        yield from islice(_found(url, web, wanted), limit)
 
 
 def collections(
-    url: str, session: requests.Session | None = None, *, timeout: Timeout = (10.0, 60.0), cancelled: Cancel = never
+    url: str,
+    session: requests.Session | None = None,
+    *,
+    timeout: Timeout = (10.0, 60.0),
+    auth: AuthBase | None = None,
+    cancelled: Cancel = never,
 ) -> dict[str, str]:
     """The titles of a catalogue's collections by their ids. Raises CatalogueError, Cancelled."""
-    if session is None:
-        with requests.Session() as own_session:
-            return collections(url, own_session, timeout=timeout, cancelled=cancelled)
-    root = _read(session, url, timeout)
-    data = next((link for link in _links(root) if link.get("rel") == "data"), None)
-    found: list[Mapping[str, Any]] = []
-    if data is not None:
-        for page in _pages(session, "GET", urljoin(url, str(data.get("href"))), {}, timeout):
-            check(cancelled)
-            found += _objects(page.get("collections"))
-    else:
-        wanted = _Wanted(None, None, frozenset(), None, frozenset())
-        for _, document in _tree(url, root, session, timeout, wanted, items=False):
-            check(cancelled)
-            found.append(document)
-    return {
-        str(document["id"]): str(document.get("title") or document["id"])
-        for document in found
-        if document.get("type", "Collection") == "Collection" and document.get("id")
-    }
+    with _Web(session, timeout, auth, cancelled) as web:
+        root = web.read(url)
+        data = next((link for link in _links(root) if link.get("rel") == "data"), None)
+        if data is not None:
+            pages = web.pages("GET", urljoin(url, str(data.get("href"))), {})
+            found = [document for page in pages for document in _objects(page.get("collections"))]
+        else:
+            everything = _Wanted(None, None, frozenset(), None, frozenset())
+            tree = _tree(url, root, web, everything, relations=("child",))
+            found = [document for _, document in tree if document.get("type") == "Collection"]
+    return {str(entry["id"]): str(entry.get("title") or entry["id"]) for entry in found if entry.get("id")}
 
 
-def _found(
-    url: str, session: requests.Session, timeout: Timeout, wanted: _Wanted, cancelled: Cancel
-) -> Iterator[Scene]:
-    root = _read(session, url, timeout)
+def _found(url: str, web: _Web, wanted: _Wanted) -> Iterator[Scene]:
+    root = web.read(url)
     has_search = any(link.get("rel") == "search" for link in _links(root))
-    items = _asked(url, root, session, timeout, wanted) if has_search else _walked(url, root, session, timeout, wanted)
-    for item in items:
-        check(cancelled)
+    for item in _asked(url, root, web, wanted) if has_search else _walked(url, root, web, wanted):
+        web.check()
         try:
             scene = _scene(item, url)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -118,11 +111,9 @@ def _found(
             yield scene
 
 
-def _walked(
-    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout, wanted: _Wanted
-) -> Iterator[Mapping[str, Any]]:
+def _walked(url: str, root: Mapping[str, Any], web: _Web, wanted: _Wanted) -> Iterator[Mapping[str, Any]]:
     """The Items of a static catalogue, in the order of its links."""
-    for address, document in _tree(url, root, session, timeout, wanted, items=True):
+    for address, document in _tree(url, root, web, wanted, relations=("child", "item")):
         if document.get("type") == "Feature":
             yield {**document, "links": [{"rel": "self", "href": address}, *_others(document)]}
         else:
@@ -130,15 +121,14 @@ def _walked(
 
 
 def _tree(
-    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout, wanted: _Wanted, *, items: bool
+    url: str, root: Mapping[str, Any], web: _Web, wanted: _Wanted, *, relations: Sequence[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The documents of a static catalogue with their addresses; of collections, those that may hold what is wanted."""
-    relations = ("child", "item") if items else ("child",)
     waiting: list[tuple[str, Mapping[str, Any] | None]] = [(url, root)]
     seen = {url}
     while waiting:
         address, document = waiting.pop()
-        document = document if document is not None else _read(session, address, timeout)
+        document = document if document is not None else web.read(address)
         if not wanted.may_be_in(document):
             continue
         yield address, document
@@ -148,75 +138,96 @@ def _tree(
         waiting += [(href, None) for href in reversed(new)]
 
 
-def _asked(
-    url: str, root: Mapping[str, Any], session: requests.Session, timeout: Timeout, wanted: _Wanted
-) -> Iterator[Mapping[str, Any]]:
+def _asked(url: str, root: Mapping[str, Any], web: _Web, wanted: _Wanted) -> Iterator[Mapping[str, Any]]:
     """The Items that a STAC API finds, page by page."""
     searches = {str(link.get("method") or "GET"): link for link in _links(root) if link.get("rel") == "search"}
     method = "POST" if "POST" in searches else "GET"
     address = urljoin(url, str((searches.get(method) or next(iter(searches.values()))).get("href")))
     has_query = any(str(name).endswith(QUERY) for name in root.get("conformsTo") or ())
-    for page in _pages(session, method, address, wanted.as_search(has_query), timeout):
+    for page in web.pages(method, address, wanted.as_search(has_query)):
         yield from _objects(page.get("features"))
 
 
-def _pages(
-    session: requests.Session, method: str, address: str, search: Mapping[str, Any], timeout: Timeout
-) -> Iterator[Mapping[str, Any]]:
-    """The pages of an answer, over its `next` links (STAC API 1.0, paging)."""
-    asked: set[str] = set()
-    headers: Mapping[str, str] = {}
-    while (question := json.dumps([method, address, search])) not in asked:
-        asked.add(question)
-        page = _read(session, address, timeout, method, search, headers)
-        yield page
-        following = next((link for link in _links(page) if link.get("rel") == "next"), None)
-        if following is None:
-            return
-        method = str(following.get("method") or "GET").upper()
-        address = urljoin(address, str(following.get("href")))
-        told = following.get("body")
-        body: Mapping[str, Any] = told if isinstance(told, dict) else {}
-        # Where a link repeats what is searched for, it does so in its address or its body.
-        search = {**search, **body} if following.get("merge") else body
-        told = following.get("headers")
-        headers = {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+class _Web:
+    """The way to one catalogue's documents. A session of the caller's own is never closed."""
 
+    def __init__(
+        self, session: requests.Session | None, timeout: Timeout, auth: AuthBase | None, cancelled: Cancel
+    ) -> None:
+        self._session = session if session is not None else requests.Session()
+        self._is_own = session is None
+        self._timeout, self._auth, self._cancelled = timeout, auth, cancelled
 
-def _read(
-    session: requests.Session,
-    url: str,
-    timeout: Timeout,
-    method: str = "GET",
-    search: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
-    """A document of the catalogue, or the answer to a search: of a GET in its query, of a POST in its body."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise CatalogueError(f"{public_url(url)!r} is no web address of a catalogue.")
-    query = {name: _in_query(value) for name, value in (search or {}).items()} if method == "GET" else None
-    try:
-        response = session.request(
-            method,
-            url,
-            params=query,
-            json=search if method == "POST" else None,
-            timeout=timeout,
-            headers={"Accept": "application/geo+json, application/json, */*;q=0.1", **(headers or {})},
-        )
-        response.raise_for_status()
-        document = response.json()
-    except requests.exceptions.HTTPError as error:
-        raise _unusable(url, error.response) from None
-    except requests.exceptions.JSONDecodeError:
-        raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
-    except requests.exceptions.RequestException as error:
-        raise CatalogueError(unreachable(error, url).detail) from None
-    except (ValueError, RecursionError):
-        raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
-    if not isinstance(document, dict) or not ("type" in document or "collections" in document):
-        raise CatalogueError(f"{public_url(url)} is no STAC catalogue.")
-    return document
+    def __enter__(self) -> _Web:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_own:
+            self._session.close()
+
+    def check(self) -> None:
+        """Raises Cancelled if the caller wants to stop."""
+        check(self._cancelled)
+
+    def pages(self, method: str, address: str, search: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The pages of an answer, over its `next` links (STAC API 1.0, paging)."""
+        asked: set[str] = set()
+        headers: Mapping[str, str] = {}
+        while (question := json.dumps([method, address, search])) not in asked:
+            asked.add(question)
+            page = self.read(address, method, search, headers)
+            yield page
+            following = next((link for link in _links(page) if link.get("rel") == "next"), None)
+            if following is None:
+                return
+            method = str(following.get("method") or "GET").upper()
+            address = urljoin(address, str(following.get("href")))
+            told = following.get("body")
+            body: Mapping[str, Any] = told if isinstance(told, dict) else {}
+            # Where a link repeats what is searched for, it does so in its address or its body.
+            search = {**search, **body} if following.get("merge") else body
+            told = following.get("headers")
+            headers = {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
+
+    def read(
+        self,
+        url: str,
+        method: str = "GET",
+        search: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """A document, or the answer to a search: of a GET in its query, of a POST in its body.
+
+        Raises CatalogueError, Cancelled.
+        """
+        self.check()
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise CatalogueError(f"{public_url(url)!r} is no web address of a catalogue.")
+        query = {name: _in_query(value) for name, value in (search or {}).items()} if method == "GET" else None
+        try:
+            response = self._session.request(
+                method,
+                url,
+                params=query,
+                json=search if method == "POST" else None,
+                timeout=self._timeout,
+                auth=self._auth,
+                headers={"Accept": "application/geo+json, application/json, */*;q=0.1", **(headers or {})},
+            )
+            response.raise_for_status()
+            document = response.json()
+        except requests.exceptions.HTTPError as error:
+            raise _unusable(url, error.response) from None
+        except requests.exceptions.JSONDecodeError:
+            raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
+        except requests.exceptions.RequestException as error:
+            self.check()
+            raise CatalogueError(unreachable(error, url).detail) from None
+        except (ValueError, RecursionError):
+            raise CatalogueError(f"{public_url(url)} is no STAC catalogue.") from None
+        if not isinstance(document, dict) or not ("type" in document or "collections" in document):
+            raise CatalogueError(f"{public_url(url)} is no STAC catalogue.")
+        return document
 
 
 def _in_query(value: Any) -> str:

@@ -9,6 +9,7 @@ from backend_client import ProcessDescription
 from phidias_qgis import descriptions, paths
 from phidias_qgis.algorithm import ProcessAlgorithm
 from phidias_qgis.i18n import tr
+from phidias_qgis.search import SearchScenes
 
 
 class PhidiasProvider(QgsProcessingProvider):
@@ -45,9 +46,10 @@ class PhidiasProvider(QgsProcessingProvider):
         return ["fgb", "geojson", "gpkg"]
 
     def supportsNonFileBasedOutput(self) -> bool:
-        return False
+        return True
 
     def loadAlgorithms(self) -> None:
+        self.addAlgorithm(SearchScenes())
         self._shown = descriptions.known()
         for description in self._shown:
             try:

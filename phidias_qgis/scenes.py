@@ -1,4 +1,4 @@
-"""Scenes of a STAC catalogue: one input of the process, six parameters in QGIS."""
+"""Scenes of a STAC catalogue: one input of the process, several parameters in QGIS."""
 
 from __future__ import annotations
 
@@ -6,19 +6,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import (
+    QgsProcessing,
     QgsProcessingParameterDateTime,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
     QgsProcessingParameterString,
 )
 from qgis.PyQt.QtCore import QDate
 
+from phidias_qgis import catalogues, footprints
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, described, items
 
 
 def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
-    """Catalogue, collections, first and last day, cloud cover, and names of chosen scenes."""
+    """Those of a search, a layer of footprints that goes before it, and names of chosen scenes."""
+    return [
+        *make_search(target),
+        described(
+            QgsProcessingParameterFeatureSource(
+                _layer(target),
+                tr("{}: footprints").format(target.title),
+                [QgsProcessing.SourceType.TypeVectorPolygon],
+                optional=True,
+            ),
+            tr(
+                "Scenes found with the tool 'Search scenes': those of this layer, or the selected ones of them. They "
+                "go before the catalogue and the other wishes."
+            ),
+        ),
+        described(
+            QgsProcessingParameterString(f"{target.name}_IDS", tr("{}: names").format(target.title), optional=True),
+            tr("Names of chosen scenes, separated by commas; none means every scene of the search."),
+            advanced=True,
+        ),
+    ]
+
+
+def make_search(target: Input) -> list[QgsProcessingParameterDefinition]:
+    """Catalogue, collections, first and last day, and cloud cover."""
     date = QgsProcessingParameterDateTime.Type.Date
     default = target.default if isinstance(target.default, Mapping) else {}
     return [
@@ -27,10 +54,12 @@ def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
                 target.name,
                 tr("{}: catalogue").format(target.title),
                 default.get("catalogue"),
-                optional=target.optional,
+                optional=True,
             ),
             f"{target.help} "
-            + tr("The address of a STAC API or of a static catalogue, or the name of an archive of the site."),
+            + tr(
+                "The address of a STAC API or of a static catalogue, the name of an archive of the site, or one of {}."
+            ).format(", ".join(catalogue.name for catalogue in catalogues.presets())),
         ),
         described(
             QgsProcessingParameterString(
@@ -61,19 +90,24 @@ def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
             ),
             tr("Scenes with more cloud, as their metadata say, are left out."),
         ),
-        described(
-            QgsProcessingParameterString(f"{target.name}_IDS", tr("{}: names").format(target.title), optional=True),
-            tr("Names of chosen scenes, separated by commas; none means every scene of the search."),
-            advanced=True,
-        ),
     ]
 
 
 def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:
-    """The search as the gateway's `stac-scenes`; None if an optional one was left out."""
+    """The search, or the chosen scenes, as the gateway's `stac-scenes`; None if an optional one was left out."""
+    if entered.given(_layer(target)):
+        return _chosen(target, entered)
+    if not entered.given(target.name) and target.optional:
+        return None
+    scenes = read_search(target, entered)
+    if entered.given(f"{target.name}_IDS"):
+        scenes["ids"] = items(entered.raw(f"{target.name}_IDS"))
+    return scenes
+
+
+def read_search(target: Input, entered: Entered) -> dict[str, Any]:
+    """What is to be searched for, as `stac-scenes`."""
     if not entered.given(target.name):
-        if target.optional:
-            return None
         raise target.problem(
             tr("no catalogue is given."),
             tr("Give the address of a STAC catalogue, or the name of an archive of the site."),
@@ -85,16 +119,15 @@ def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:
             tr("Exchange the dates."),
         )
     scenes: dict[str, Any] = {
-        "catalogue": entered.text(target.name),
+        "catalogue": catalogues.find(entered.text(target.name)).address,
         "max_cloud_cover": entered.algorithm.parameterAsDouble(
             entered.parameters, f"{target.name}_CLOUD", entered.context
         ),
     }
     if start or end:
         scenes["datetime"] = f"{start or '..'}/{end or '..'}"
-    for suffix, member in (("COLLECTIONS", "collections"), ("IDS", "ids")):
-        if entered.given(f"{target.name}_{suffix}"):
-            scenes[member] = items(entered.raw(f"{target.name}_{suffix}"))
+    if entered.given(f"{target.name}_COLLECTIONS"):
+        scenes["collections"] = items(entered.raw(f"{target.name}_COLLECTIONS"))
     return scenes
 
 
@@ -110,6 +143,20 @@ def write_scenes(target: Input, value: Any) -> dict[str, Any]:
     if "max_cloud_cover" in value:
         parameters[f"{target.name}_CLOUD"] = value["max_cloud_cover"]
     return parameters
+
+
+def _layer(target: Input) -> str:
+    return f"{target.name}_LAYER"
+
+
+def _chosen(target: Input, entered: Entered) -> dict[str, Any]:
+    source = entered.algorithm.parameterAsSource(entered.parameters, _layer(target), entered.context)
+    try:
+        if source is None:
+            raise footprints.NoFootprints(tr("the layer cannot be read."))
+        return footprints.chosen(source)
+    except footprints.NoFootprints as error:
+        raise target.problem(str(error), tr("Choose a result of the tool 'Search scenes'.")) from None
 
 
 def _day(entered: Entered, name: str) -> str:

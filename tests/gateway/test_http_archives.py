@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from backend_client.stac import search
+from backend_client import CatalogueError, Gateway
 from tests.gateway.running import Running
 from tests.gateway.test_http_capabilities import assert_problem
 
@@ -46,10 +46,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_archives_with_a_catalogue_are_listed_and_can_be_searched(gateway: Running) -> None:
     (link,) = [link for link in gateway.request("GET", "/").json()["links"] if link["rel"] == "archives"]
-    (entry,) = gateway.request("GET", link["href"]).json()["archives"]
-    assert entry["name"] == "one & only"
-    (scene,) = search(entry["links"][0]["href"], gateway.session)
-    assert scene.id == "a"
+    assert link["href"] == f"{gateway.url}/archives"
+    client = Gateway(gateway.url, token=gateway.token)
+    assert list(client.archives()) == ["one & only"]
+    assert [scene.id for scene in client.scenes("one & only", period="2018-05-01")] == ["a"]
+    assert client.collections("one & only") == {}
+    with pytest.raises(CatalogueError, match="Choose from one & only"):
+        list(client.scenes("bare"))
 
 
 @pytest.mark.parametrize(
