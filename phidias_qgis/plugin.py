@@ -47,6 +47,7 @@ class PhidiasPlugin:
         from phidias_qgis.kept_layers import KeptLayers
         from phidias_qgis.locator import LocatorFeature
         from phidias_qgis.options import OptionsFactory
+        from phidias_qgis.scenes_panel.feature import ScenesFeature
 
         self._add_provider()
         self._browser = BrowserFeature(self._iface, self.refresh, self._show_job)
@@ -56,6 +57,7 @@ class PhidiasPlugin:
             self._browser,
             self._layers,
             self._jobs,
+            ScenesFeature(self._iface),
             DiagnosticsFeature(self._iface),
             LocatorFeature(self._iface, self._show_tool, self._show_job),
         ]

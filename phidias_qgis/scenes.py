@@ -19,18 +19,16 @@ from phidias_qgis import catalogues, footprints
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, described, items
 
+ROLE, FOOTPRINTS = "phidias", "footprints"
+"""What marks a parameter, in its metadata"""
+
 
 def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
     """Those of a search, a layer of footprints that goes before it, and names of chosen scenes."""
     return [
         *make_search(target),
         described(
-            QgsProcessingParameterFeatureSource(
-                _layer(target),
-                tr("{}: footprints").format(target.title),
-                [QgsProcessing.SourceType.TypeVectorPolygon],
-                optional=True,
-            ),
+            _footprints_parameter(target),
             tr(
                 "Scenes found with the tool 'Search scenes': those of this layer, or the selected ones of them. They "
                 "go before the catalogue and the other wishes."
@@ -42,6 +40,22 @@ def make_scenes(target: Input) -> list[QgsProcessingParameterDefinition]:
             advanced=True,
         ),
     ]
+
+
+def is_footprints(definition: QgsProcessingParameterDefinition) -> bool:
+    """True for the parameter of a tool that takes scenes from a layer of footprints."""
+    return definition.metadata().get(ROLE) == FOOTPRINTS
+
+
+def _footprints_parameter(target: Input) -> QgsProcessingParameterFeatureSource:
+    definition = QgsProcessingParameterFeatureSource(
+        _layer(target),
+        tr("{}: footprints").format(target.title),
+        [QgsProcessing.SourceType.TypeVectorPolygon],
+        optional=True,
+    )
+    definition.setMetadata({ROLE: FOOTPRINTS})
+    return definition
 
 
 def make_search(target: Input) -> list[QgsProcessingParameterDefinition]:

@@ -1,0 +1,1 @@
+"""The dock to search scenes in."""
