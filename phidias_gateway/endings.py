@@ -11,7 +11,8 @@ from phidias_gateway.job import Job, Status, Step
 
 
 def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[str, Any]:
-    """For a job with an outcome, the content of `result.json`. Raises ValueError, TypeError or KeyError if it is none.
+    """For a job with an outcome, the content of `result.json`. Raises ValueError, TypeError, KeyError or
+    AttributeError if it is none.
 
     The file is written where the job ran: a clock there, or ours meanwhile, may be wrong. What counts is the duration;
     the job's times are in order by our clock.

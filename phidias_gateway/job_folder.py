@@ -98,20 +98,25 @@ class JobFolder:
         revoked = self.path / f"revoked.{attempt}"
         try:
             revoked.touch()
-            turns = (Turn(attempt), *(Turn(attempt, part) for part in self.open_parts(parts)))
-            ours = [_link(revoked, self._claim(turn)) for turn in turns]
+            claims = [self._claim(turn) for turn in _turns(attempt, self.open_parts(parts))]
+            for claim in claims:
+                if not claim.exists():
+                    _link(revoked, claim)
             sync_folder(self.path)
+            return all(os.path.samefile(revoked, claim) for claim in claims)
         except FileNotFoundError:
             return True
-        return all(ours)
 
     def is_revoked(self, attempt: int) -> bool:
         return (self.path / f"revoked.{attempt}").exists()
 
-    def tidy(self, attempt: int | None) -> None:
-        """Remove what an ended job has no use for: temporary files, and the results of all attempts but this one."""
+    def tidy(self, attempt: int | None, *, tiles: bool) -> None:
+        """Remove what an ended job has no use for: temporary files, and the results of all attempts but this one.
+
+        `tiles`: keep those, too, for who wants to see how far the job came.
+        """
         kept = None if attempt is None else self.results(attempt)
-        for pattern in (*_LEFTOVERS, "results", "results.*"):
+        for pattern in (*_LEFTOVERS, "results", "results.*", *([] if tiles else ["tiles"])):
             for path in self.path.glob(pattern):
                 if path != kept:
                     _remove(path)
@@ -184,8 +189,7 @@ class JobFolder:
 
     def latest_claim(self, attempt: int, parts: Iterable[int]) -> Claim | None:
         """Of the workers that hold one of these parts, or the end of the job: that which last showed that it lives."""
-        turns = (Turn(attempt), *(Turn(attempt, part) for part in parts))
-        claims = [claim for turn in turns if (claim := self.claim(turn)) is not None]
+        claims = [claim for turn in _turns(attempt, parts) if (claim := self.claim(turn)) is not None]
         return max(claims, key=lambda claim: claim.touched, default=None)
 
     def is_alive(self, turn: Turn) -> bool:
@@ -316,6 +320,11 @@ class JobFolder:
         sync_folder(target.parent)
         (self.path / "reserve").unlink(missing_ok=True)
         return won
+
+
+def _turns(attempt: int, parts: Iterable[int]) -> list[Turn]:
+    """At the whole job or its end, and at these parts."""
+    return [Turn(attempt), *(Turn(attempt, part) for part in parts)]
 
 
 def to_json(value: Any) -> bytes:

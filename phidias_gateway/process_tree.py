@@ -7,7 +7,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -24,11 +24,50 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(parent: int) -> None:
-    """Be killed as soon as the parent ends, or at once if it has ended already."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
+    """Be sent this signal as soon as the parent ends, or at once if it has ended already."""
+    _prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), by)
+
+
+def guarded(run: Callable[[], int], ending: Collection[signal.Signals]) -> int:
+    """Run in a child, so that no descendant survives even if this process or the child is killed.
+
+    The signals `ending`, which are to be blocked, go to the child, where they mean: end all of yours, then yourself. It
+    is sent SIGTERM, too, when this process is killed. Returns the child's exit code, or ends by the signal that it did.
+    """
+    adopt_orphans()
+    guard = os.getpid()
+    child = os.fork()
+    if child == 0:
+        die_with_parent(guard, signal.SIGTERM)
+        os._exit(run())
+    while True:
+        heard = signal.sigwaitinfo({*ending, signal.SIGCHLD})
+        if heard.si_signo != signal.SIGCHLD:
+            os.kill(child, heard.si_signo)
+        elif (code := reap(child)) is not None:
+            end_descendants(guard)
+            if code < 0:
+                with contextlib.suppress(OSError):  # SIGKILL does what it does anyway
+                    signal.signal(-code, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
+                os.kill(guard, -code)
+            return code
+
+
+def reap(child: int) -> int | None:
+    """Collect whatever has ended; the exit code of `child` (negative: its signal) if it is among it."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == child:
+                found = os.waitstatus_to_exitcode(status)
+    return found
 
 
 def start_ticks(pid: int) -> int | None:

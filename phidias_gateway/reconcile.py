@@ -171,14 +171,14 @@ class Reconciler:
         try:
             values = ending(job, result, self._settings.limits.retention_days)
             kept = int(result["attempt"]) if values["status"] is Status.SUCCESSFUL else None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             log.error("the outcome of %s cannot be read", job.id)
             values, kept = failure(causes.problem("outcome-unreadable"), self._settings.limits.retention_days), None
         folder = self._folder(job)
         if job.parts > 1:
             parts = await asyncio.to_thread(look_at_parts, folder, job.parts)
             values |= {"parts_done": parts.done, "parts_failed": parts.failed}
-        await asyncio.to_thread(folder.tidy, kept)
+        await asyncio.to_thread(folder.tidy, kept, tiles=kept is None)
         return Change(job, values, None if kept is None else await asyncio.to_thread(index_entry, folder, result))
 
     async def _missing(self, job: Job) -> Change | None:
@@ -201,7 +201,7 @@ class Reconciler:
         ran = not await asyncio.to_thread(folder.forbid, job.attempt, job.parts)
         if cause == "not-submitted" and ran:
             cause = "worker-lost"
-        elif cause == "worker-failed" and not ran:
+        elif cause in ("worker-failed", "worker-killed") and not ran:
             cause = "not-started"
         with contextlib.suppress(OSError):
             cause = self._scheduler.refine(cause, await asyncio.to_thread(_last_words, folder, job))
@@ -249,7 +249,7 @@ class Reconciler:
             self._cancel([job.name])
         in_doubt = seen is None and job.native_id is None
         if self._gone_for(job, self._scheduler.grace_seconds if in_doubt else self._settle):
-            await asyncio.to_thread(folder.tidy, None)
+            await asyncio.to_thread(folder.tidy, None, tiles=False)
             return Change(job, {"step": Step.CLOSED})
         return None
 

@@ -103,8 +103,9 @@ class Store:
             found = -1  # made before versions were counted
         if found not in (0, _SCHEMA_VERSION):
             raise StoreUnusable(self._path)
-        connection.executescript(_SCHEMA + ITEM_SCHEMA)
-        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        # All of it or nothing: a store that was half made could not be used again.
+        tables = f"{_SCHEMA} {ITEM_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};"
+        connection.executescript(f"BEGIN IMMEDIATE; {tables} COMMIT;")
 
     def close(self) -> None:
         """Close, once every thread is done with what it is doing; later use raises sqlite3.ProgrammingError."""

@@ -24,10 +24,11 @@ from phidias_gateway.submission import Submitter
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 """Between two looks at the folders of running jobs"""
-_SURVEY_SHARE = 10
-"""A survey that takes t seconds is not repeated within this many times t"""
+_SHARE = 10
+"""A survey, or a look at all folders, that takes t seconds is not repeated within this many times t"""
 _LONGEST_WAIT = 30.0
 _IDLE_SECONDS = 600.0
+"""Between two surveys while no job is open: a submission of long ago may still arrive"""
 _ANSWERS_PER_SECOND = 250
 """Progress is not told more often than so many who wait can be answered beside all else"""
 _UNSEEN = Sight(None, None, (0, ""))
@@ -47,6 +48,7 @@ class Watcher:
         self._survey: asyncio.Task[Survey | None] | None = None
         self._survey_due = 0.0
         self._look_due = 0.0
+        self._strays_due = 0.0
         self._pause = scheduler.survey_seconds
         self._took = 0.0
         self._progress_due = 0.0
@@ -83,20 +85,22 @@ class Watcher:
         busy = self._submitter.busy()
         jobs = await asyncio.to_thread(self._store.open_jobs)
         self._reconciler.forget({job.name for job in jobs})
-        if not (jobs or self._survey):
+        if not (jobs or self._survey or time.monotonic() >= self._strays_due):
             return False
         idle = [job for job in jobs if job.id not in busy]
         survey = await self._surveyed(idle)
         # Looked at after the survey: what ended before it has its outcome in the folder by now.
-        everyone = survey is not None or time.monotonic() >= self._look_due
-        if everyone:
-            self._look_due = time.monotonic() + self._pause
+        begun = time.monotonic()
+        everyone = survey is not None or begun >= self._look_due
         chosen = [job for job in idle if everyone or job.status is Status.RUNNING or _is_new(job)]
         sights = await asyncio.to_thread(self._look, chosen, survey)
+        if everyone:
+            self._look_due = begun + self._wait_after(time.monotonic() - begun)
         found = [self._advance(job, sights[job.id], survey) for job in chosen if job.id in sights]
         changes = [change for change in await asyncio.gather(*found) if change is not None]
         await self._changes.apply(self._worth_telling(changes))
         if survey is not None:
+            self._strays_due = time.monotonic() + _IDLE_SECONDS
             await self._end_strays(survey.tasks, jobs)
         return bool(jobs or self._survey)
 
@@ -126,10 +130,13 @@ class Watcher:
             return None
         # One slow answer says little: the machine may have been busy with something else.
         took, self._took = self._took, time.monotonic() - begun
-        share = _SURVEY_SHARE * min(took, self._took)
-        self._pause = min(_LONGEST_WAIT, max(self._scheduler.survey_seconds, share))
+        self._pause = self._wait_after(min(took, self._took))
         self._survey_due = begun + self._pause
         return Survey(tasks, asked)
+
+    def _wait_after(self, took: float) -> float:
+        """Seconds between the beginning of what took so long and its next time."""
+        return min(_LONGEST_WAIT, max(self._scheduler.survey_seconds, _SHARE * took))
 
     def _look(self, jobs: Sequence[Job], survey: Survey | None) -> dict[str, Sight]:
         """What the folders hold. One that waits has nothing there: thousands may, on a slow file system."""

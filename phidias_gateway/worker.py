@@ -1,6 +1,7 @@
 """What a job runs: `phidias-worker <job folder> <attempt> [<part>]`, the same under every scheduler.
 
-Two processes. The supervisor claims the attempt, then forks the process that does the work, and stays small and
+Three processes. The first claims the attempt, and from then on only guards the second, the supervisor: whichever of
+them is killed, the other ends what is left. The supervisor forks the process that does the work, and stays small and
 awake: it hears SIGTERM at once even while the work is deep in native code, ends every descendant, keeps the time
 limit, and publishes the outcome. An outcome is published only by an attempt that ended by itself or by its limit;
 one that was told to end leaves nothing, since whoever told it knows why.
@@ -18,6 +19,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ _ENDED = (SUCCESSFUL, FAILED)
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _SIGNALS = {*_ENDING, signal.SIGCHLD}
 _TICK_SECONDS = 1.0
-_LONGEST_TICK_SECONDS = 5.0
+_LONGEST_TICK_SECONDS = 2.0
 """What a tick takes beyond this, the job was stopped (suspended by the scheduler): that is not its time"""
 _TOUCH_SECONDS = 3.0
 _TOLD_SECONDS = 2.0
@@ -67,9 +69,19 @@ def _take_turn(folder: JobFolder, turn: Turn) -> int:
         log.info("attempt %s is not to be run: it was taken or revoked, or has its outcome", turn.name)
         return NOT_OURS
     try:
-        return _Supervisor(folder, turn, lock).run()
+        return process_tree.guarded(lambda: _supervise(folder, turn, lock), _ENDING)
     finally:
         os.close(lock)
+
+
+def _supervise(folder: JobFolder, turn: Turn, lock: int) -> int:
+    try:
+        return _Supervisor(folder, turn, lock).run()
+    except BaseException:
+        log.exception("the supervisor failed")
+        return FAILED
+    finally:
+        logging.shutdown()
 
 
 class _Supervisor:
@@ -134,13 +146,13 @@ class _Supervisor:
         touched = time.monotonic()
         while left > 0:
             begun = time.monotonic()
-            heard = signal.sigtimedwait(_SIGNALS, min(_TICK_SECONDS, left))
-            if heard is not None and heard.si_signo != signal.SIGCHLD:
-                return signal.Signals(heard.si_signo)
-            status = _reap(child)
+            heard = _hear(_SIGNALS, min(_TICK_SECONDS, left))
+            if heard in _ENDING:
+                return heard
+            status = process_tree.reap(child)
             if status is not None:
-                told = signal.sigtimedwait(_ENDING, _TOLD_SECONDS) if -status in {*_ENDING, signal.SIGKILL} else None
-                return status if told is None else signal.Signals(told.si_signo)
+                told = _hear(_ENDING, _TOLD_SECONDS) if -status in {*_ENDING, signal.SIGKILL} else None
+                return status if told is None else told
             if self._is_over():
                 return signal.SIGTERM
             if time.monotonic() - touched >= _TOUCH_SECONDS:
@@ -179,17 +191,11 @@ class _Supervisor:
             shutil.rmtree(self.folder.results(self.turn.attempt), ignore_errors=True)
 
 
-def _reap(child: int) -> int | None:
-    """Collect whatever has ended; the exit code of `child` if it is among it."""
-    found = None
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
-            if pid == child:
-                found = os.waitstatus_to_exitcode(status)
-    return found
+def _hear(signals: Collection[signal.Signals], seconds: float) -> signal.Signals | None:
+    """The first of these signals that comes, or None. They are blocked."""
+    heard = signal.sigtimedwait(signals, seconds)
+    # In CPython 3.11, a wait that is over by the time its process goes on after a stop gives uninitialised memory.
+    return signal.Signals(heard.si_signo) if heard is not None and heard.si_signo in signals else None
 
 
 def _ended_early(code: int, out_of_memory: bool) -> dict[str, Any]:

@@ -39,7 +39,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer_batch
+SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer_batch,bf_interval=1
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
@@ -61,6 +61,7 @@ MinJobAge={min_job_age}
 KillWait=5
 {nodes}
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+{more}
 """
 
 
@@ -80,8 +81,13 @@ class SlurmCluster:
         return f"not installed: {', '.join(absent)}" if absent else None
 
     @classmethod
-    def start(cls, folder: Path, *, min_job_age: int = 300, node_timeout: int = 30, cpus: int = 2) -> SlurmCluster:
-        """Start the cluster and wait until both nodes, of so many CPUs each, are idle."""
+    def start(
+        cls, folder: Path, *, min_job_age: int = 300, node_timeout: int = 30, cpus: int = 2, more: str = ""
+    ) -> SlurmCluster:
+        """Start the cluster and wait until both nodes, of so many CPUs each, are idle.
+
+        `more` is added to the configuration.
+        """
         ports = _free_ports(1 + len(NODES))
         nodes = "\n".join(
             f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} "
@@ -100,6 +106,7 @@ class SlurmCluster:
                 nodes=nodes,
                 min_job_age=min_job_age,
                 node_timeout=node_timeout,
+                more=more,
             )
         )
         cluster = cls(folder, ports[0])
@@ -170,7 +177,9 @@ class SlurmCluster:
                 if process.poll() is not None:
                     raise RuntimeError(f"{name} has ended: {self._log(name)}")
             with contextlib.suppress(subprocess.SubprocessError):
-                states = self.run("sinfo", "--noheader", "--Node", "--format=%t", timeout=10).split()
+                states = self.run(
+                    "sinfo", "--noheader", "--Node", "--partition=main", "--format=%t", timeout=10
+                ).split()
                 if states == ["idle"] * len(NODES):
                     return
             time.sleep(0.1)

@@ -31,7 +31,7 @@ from phidias_gateway.settings import SchedulerSettings, SlurmSettings
 
 _NAME = re.compile(r"phidias-[0-9a-z]{26}-\d+")
 _SEPARATOR = "\x1f"
-_FIELDS = ("ArrayJobID", "Name", "State", "Reason", "StartTime", "RestartCnt", "ArrayTaskID")
+_FIELDS = ("ArrayJobID", "Name", "State", "Reason", "StartTime", "RestartCnt", "exit_code", "ArrayTaskID")
 _WAITING_PARTS = -1
 """Stands for all parts of an array that wait: squeue shows them in one line"""
 _USUAL_ARRAY = 1001
@@ -139,7 +139,8 @@ class SlurmScheduler:
 
     def refine(self, cause: str, log: str) -> str:
         """Without control groups, a job that outgrew its memory is just FAILED; slurmstepd says more in its log."""
-        return "out-of-memory" if cause in ("worker-failed", "cancelled-by-site") and _OUTGROWN.search(log) else cause
+        doubtful = ("worker-failed", "worker-killed", "cancelled-by-site")
+        return "out-of-memory" if cause in doubtful and _OUTGROWN.search(log) else cause
 
     async def cancel(self, names: Sequence[str]) -> None:
         for name in names:
@@ -224,10 +225,12 @@ def _request(resources: Resources) -> list[str]:
 
 
 def _observed(
-    native_id: str, name: str, state: str, reason: str = "", start: str = "", restarts: str = "0"
+    native_id: str, name: str, state: str, reason: str = "", start: str = "", restarts: str = "0", code: str = ""
 ) -> Observed:
     phase, cause = phase_of(state)
     waiting = phase is Phase.WAITING
+    if cause == "worker-failed" and code.isdecimal() and os.WIFSIGNALED(int(code)):
+        cause = "worker-killed"
     return Observed(
         name=name,
         native_id=native_id,

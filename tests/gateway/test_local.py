@@ -94,7 +94,7 @@ def test_dismissal_ends_the_whole_process_tree(tmp_path: Path, way: str) -> None
     async def scenario() -> None:
         async with running(settings(tmp_path)) as jobs:
             job = await submit(jobs, way=way, seconds=1000)
-            await until(lambda: len(processes_of(job.id)) == 5)  # supervisor, work, three children
+            await until(lambda: len(processes_of(job.id)) == 6)  # guard, supervisor, work, three children
             asked = time.monotonic()
             dismissed = await jobs.dismiss("ada", job.id)
             assert dismissed.status is Status.DISMISSED
@@ -127,7 +127,7 @@ def test_a_killed_worker_is_no_success(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(settings(tmp_path)) as jobs:
             job = await submit(jobs, way="children", seconds=1000)
-            await until(lambda: len(processes_of(job.id)) == 5)
+            await until(lambda: len(processes_of(job.id)) == 6)
             claim = JobFolder(tmp_path / "jobs" / job.id).claim(Turn(1))
             assert claim is not None
             assert claim.pid is not None
@@ -162,7 +162,7 @@ def test_jobs_outlive_the_gateway_and_are_taken_up_again(tmp_path: Path) -> None
             submitted = [await submit(jobs, seconds=2.0, runs=counted) for _ in range(2)]
             submitted += [await submit(jobs, runs=counted) for _ in range(2)]
             await until(lambda: len(runs(tmp_path / "runs")) == 2)
-        assert len(processes_of(submitted[0].id)) == 2
+        assert len(processes_of(submitted[0].id)) == 3
         async with running(made) as jobs:
             for job in submitted:
                 assert (await ended(jobs, job)).status is Status.SUCCESSFUL
@@ -177,7 +177,7 @@ def test_a_job_that_ended_while_no_gateway_ran_is_told_truthfully(tmp_path: Path
         async with running(made) as jobs:
             good = await submit(jobs, seconds=0.5)
             lost = await submit(jobs, seconds=1000)
-            await until(lambda: all(len(processes_of(job.id)) == 2 for job in (good, lost)))
+            await until(lambda: all(len(processes_of(job.id)) == 3 for job in (good, lost)))
         for pid in processes_of(lost.id):
             os.kill(pid, signal.SIGKILL)
         await until(lambda: (tmp_path / "jobs" / good.id / "result.json").exists())

@@ -70,7 +70,7 @@ def test_the_worker_sees_nothing_of_the_gateways_environment(
     async def scenario() -> None:
         async with running(settings(tmp_path, "slurm")) as jobs:
             job = await submit(jobs, way="children", seconds=1000)
-            pids = await until(lambda: (found := processes_of(job.id)) and len(found) == 5 and found)
+            pids = await until(lambda: (found := processes_of(job.id)) and len(found) == 6 and found)
             for pid in pids:
                 assert b"do-not-tell" not in Path(f"/proc/{pid}/environ").read_bytes()
             assert "TimeLimit=00:11:00" in slurm.run("scontrol", "show", "job", str(job.native_id))

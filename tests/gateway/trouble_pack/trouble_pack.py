@@ -20,7 +20,9 @@ from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Reso
 
 
 class TroubleInputs(ProcessInputs):
-    way: Literal["well", "raise", "exit", "kill", "children", "stragglers", "deaf", "fill", "allocate", "talk"] = "well"
+    way: Literal[
+        "well", "raise", "exit", "kill", "children", "stragglers", "forks", "deaf", "fill", "allocate", "talk", "early"
+    ] = "well"
     seconds: float = 0.0
     runs: str = ""
     """File that gets a line per run"""
@@ -57,6 +59,10 @@ class Trouble(Process[TroubleInputs, TroubleOutputs]):
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         if inputs.way in ("children", "stragglers", "deaf"):
             _spawn_tree(workspace.job_id)
+        if inputs.way == "forks" and os.fork() == 0:  # as a pool of processes does, whose parent is then killed
+            time.sleep(1000)
+        if inputs.way == "early":
+            data.write_bytes(b"data")
         if inputs.way == "fill":
             _fill(data)
         if inputs.way == "allocate":
@@ -64,7 +70,8 @@ class Trouble(Process[TroubleInputs, TroubleOutputs]):
         if inputs.way == "talk":
             print("première ligne: été à l'île\n" * 50, flush=True)
         time.sleep(inputs.seconds)
-        data.write_bytes(b"data")
+        if inputs.way != "early":
+            data.write_bytes(b"data")
         return TroubleOutputs(data=Data(file="data"), pid=os.getpid())
 
 

@@ -1,0 +1,103 @@
+"""Play the fault matrix and print it: what broke, when, on which scheduler, and what became of the job.
+
+    python tools/faults.py [--at-once 4] [--only WORDS]
+
+Exit code 1 if any row is wrong. What was done for a wrong row is kept in `build/faults`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.faults.matrix import MOMENTS, ON, ROWS, SLURM, Row, Verdict, count_steps, judge, killed_at
+from tests.slurm_cluster import SlurmCluster
+
+BUILD = ROOT / "build" / "faults"
+HEAD = ("fault", "moment", "scheduler", "executions", "final status", "seconds", "verdict")
+WIDTHS = (62, 66, 9, 10, 27, 7)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Play the fault matrix and print it.")
+    parser.add_argument("--at-once", type=int, default=4, help="rows played at the same time")
+    parser.add_argument("--only", default="", help="only rows whose fault, moment or scheduler hold these words")
+    options = parser.parse_args()
+    missing = SlurmCluster.missing()
+    if missing:
+        print(f"Slurm is {missing}", file=sys.stderr)
+        return 1
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+    print(line(HEAD), line(["-" * width for width in (*WIDTHS, 7)]), sep="\n", flush=True)
+    count = bad = skipped = 0
+    with SlurmCluster.start(BUILD / "slurm") as cluster, ThreadPoolExecutor(options.at_once) as executor:
+        for future in started(executor, cluster, options.only.lower().split()):
+            verdict = future.result()
+            print(told(verdict), flush=True)
+            count, bad, skipped = count + 1, bad + bool(verdict.wrong), skipped + bool(verdict.skipped)
+    print(f"{count} rows, {bad} wrong, {skipped} not played")
+    return 1 if bad else 0
+
+
+def started(executor: ThreadPoolExecutor, cluster: SlurmCluster, words: list[str]) -> Iterator[Future[Verdict]]:
+    """All rows, being played, in the order of the table."""
+
+    def wanted(*texts: str) -> bool:
+        return all(any(word in text.lower() for text in texts) for word in words)
+
+    counts = {
+        (moment, scheduler): executor.submit(
+            count_steps, moment, BUILD / f"{moment.name} on {scheduler}", cluster if scheduler == SLURM else None
+        )
+        for moment in MOMENTS
+        for scheduler in ON[moment.name]
+        if wanted("kill -9 the gateway", moment.name, scheduler)
+    }
+    futures = [
+        executor.submit(played, row, index, cluster)
+        for index, row in enumerate(each for each in ROWS if wanted(each.fault, each.moment, each.scheduler))
+    ]
+    for (moment, scheduler), count in counts.items():
+        futures += [
+            executor.submit(played, killed_at(moment, step, scheduler), f"{moment.name} {scheduler} {step}", cluster)
+            for step in range(1, count.result() + 1)
+        ]
+    yield from futures
+
+
+def played(row: Row, name: object, cluster: SlurmCluster) -> Verdict:
+    folder = BUILD / str(name)
+    folder.mkdir()
+    try:
+        verdict = judge(row, folder, cluster if row.scheduler == SLURM else None)
+    except Exception as error:
+        traceback.print_exc()
+        verdict = Verdict(row, row.moment, wrong=[f"{type(error).__name__}: {error}"])
+    if not verdict.wrong and not __import__("os").environ.get("KEEP"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return verdict
+
+
+def told(verdict: Verdict) -> str:
+    row = verdict.row
+    judgement = f"not played: {verdict.skipped}" if verdict.skipped else "; ".join(verdict.wrong) or "right"
+    seconds = f"{verdict.seconds:.1f}"
+    return line((row.fault, verdict.moment, row.scheduler, str(verdict.executions), verdict.status, seconds, judgement))
+
+
+def line(cells: list[str] | tuple[str, ...]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)]
+    return " | ".join([*padded, *cells[len(WIDTHS) :]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
