@@ -68,7 +68,7 @@ async def _http(request: Request, error: Exception) -> Problem:
     if error.status_code == 404:
         return respond(NotFound("Nothing is at this address.", remedy="Start from the landing page, '/'.").problem())
     if error.status_code == 405:
-        allowed = ", ".join(_methods(request))
+        allowed = ", ".join(_methods(request)) or (error.headers or {}).get("Allow", "")
         detail = f"{request.method[:20]!r} is not among the methods of this address: {allowed}."
         problem = {"type": "about:blank", "title": "The method is not allowed here", "status": 405, "detail": detail}
         return respond(problem, {"Allow": allowed})

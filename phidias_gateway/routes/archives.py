@@ -54,5 +54,8 @@ def _catalogue_link(base: str, name: str) -> Link:
 
 def _document(archive: Archive, path: str) -> Path | None:
     """The document at a path within the archive; None if there is none."""
-    found = archive.local_path(archive.prefix + quote(path))
+    try:
+        found = archive.local_path(archive.prefix + quote(path))
+    except ValueError:  # it would lie outside
+        return None
     return found if found is not None and found.suffix in DOCUMENTS and found.is_file() else None

@@ -33,5 +33,5 @@ def only_known(request: Request) -> None:
 
 def _declared(request: Request) -> dict[str, dict[str, Any]]:
     """The schema of each parameter that a query to this operation may have, by its name."""
-    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    operation = request.app.openapi()["paths"][request.scope["route"].path_format][request.method.lower()]
     return {entry["name"]: entry["schema"] for entry in operation.get("parameters", ()) if entry["in"] == "query"}

@@ -45,7 +45,11 @@ class Target:
 def target(tmp_path: Path) -> Iterator[Target]:
     root = tmp_path / "store"
     # What is called synchronously must not hold up the fuzzing, nor a body be refused before it is read.
-    gateway = Running.start(root, PHIDIAS_LIMITS__SYNC_SECONDS="1", PHIDIAS_LIMITS__BODY_MB="1")
+    limits = {"PHIDIAS_LIMITS__SYNC_SECONDS": "1", "PHIDIAS_LIMITS__BODY_MB": "1"}
+    archive = {"name": "lab", "prefix": "https://lab.invalid/", "path": str(tmp_path / "archive")}
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "catalog.json").write_text("{}")
+    gateway = Running.start(root, PHIDIAS_ARCHIVES=json.dumps([archive]), **limits)
     files, scene = (gateway.start_job(process, inputs={})["id"] for process in ("lab-files", "lab-scene"))
     failed = gateway.start_job("lab-tiles", inputs={"done": 1, "fail": True})["id"]
     for job in (files, scene, failed):
@@ -69,6 +73,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
             **{name: [value] for name, value in parse_qsl(urlsplit(link).query)},
         },
         "/jobs/{job_id}/preview/{name}": {"job_id": [failed], "name": ["halves.vrt", "halves.0.tif"]},
+        "/archives/{name}/{path}": {"name": ["lab"], "path": ["catalog.json"]},
     }
     api = gateway.get("/api").json()
     for path, operations in api["paths"].items():
