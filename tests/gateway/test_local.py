@@ -102,7 +102,7 @@ def test_dismissal_ends_the_whole_process_tree(tmp_path: Path, way: str) -> None
             await until(lambda: jobs.get("ada", job.id).step is Step.CLOSED)
             assert not (tmp_path / "jobs" / job.id / "result.json").exists()
             await jobs.dismiss("ada", job.id)
-            assert not (tmp_path / "jobs" / job.id).exists()
+            await until(lambda: not (tmp_path / "jobs" / job.id).exists())
 
     asyncio.run(scenario())
 
