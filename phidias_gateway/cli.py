@@ -82,9 +82,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    import logging
+
     from phidias_gateway import server
 
-    return server.serve(_settings(), port=options.port)
+    code = server.serve(_settings(), port=options.port)
+    # All is closed by now. Python would wait for threads that still plan a job nobody will hear of.
+    logging.shutdown()
+    os._exit(code)
 
 
 def _up(options: argparse.Namespace) -> int:

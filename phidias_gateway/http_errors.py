@@ -69,3 +69,11 @@ class RangeNotSatisfiable(HttpError):
     type = PHIDIAS + "range-not-satisfiable"
     title = "The range is outside the file"
     status = 416
+
+
+class Stopping(HttpError):
+    """The gateway was told to stop while the request was under way."""
+
+    type = PHIDIAS + "stopping"
+    title = "The gateway stops"
+    status = 503

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ from phidias_gateway.estimate import Estimate, expected_core_hours
 from phidias_gateway.execute_request import ExecuteRequest
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.planners import Planners
 from phidias_gateway.preparation import Given, Prepared
 from phidias_gateway.process import Effort, Process, Resources
 from phidias_gateway.registry import processes
@@ -35,7 +35,6 @@ from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
-_PLANNERS = 8
 Made = TypeVar("Made")
 
 
@@ -46,11 +45,11 @@ class Intake:
         self._settings = settings
         self._store = store
         self._results = Results(settings.store.jobs)
-        self._planners = ThreadPoolExecutor(_PLANNERS, "plan")
+        self._planners = Planners()
 
     def stop(self) -> None:
         """Wait for no plan that is still being made."""
-        self._planners.shutdown(wait=False, cancel_futures=True)
+        self._planners.stop()
 
     async def take(
         self, owner: str, process_id: str, request: ExecuteRequest, key: str | None, base_url: str, most_parts: int
@@ -90,12 +89,10 @@ class Intake:
         base_url: str,
         most_parts: int,
     ) -> Made:
-        planning = asyncio.get_running_loop().run_in_executor(
-            self._planners, work, owner, process, request, base_url, min(most_parts, self._settings.limits.tasks)
-        )
+        parts = min(most_parts, self._settings.limits.tasks)
         try:
             async with asyncio.timeout(self._settings.limits.plan_seconds):
-                return await planning
+                return await self._planners.run(owner, lambda: work(owner, process, request, base_url, parts))
         except TimeoutError:
             raise LimitExceeded(
                 f"Planning the job took longer than {self._settings.limits.plan_seconds:g} s (limits.plan_seconds).",

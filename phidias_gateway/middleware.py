@@ -9,6 +9,9 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from phidias_gateway.http_errors import Stopping
+from phidias_gateway.problems import respond
+
 log = logging.getLogger("phidias_gateway.access")
 
 HEADERS = {
@@ -30,7 +33,8 @@ class Outermost:
     A line of the log has method, path (never the query), status, bytes of the body, seconds, and the user. That nothing
     is new (304) is not news: the many who wait for a job would fill the log with it.
 
-    Once `stopping` is set, each answer says that its connection is not to be used again.
+    Once `stopping` is set, each answer says that its connection is not to be used again, and what takes too long is
+    answered all the same.
     """
 
     def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
@@ -62,6 +66,11 @@ class Outermost:
 
         try:
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:  # by the server, whose patience with us has ended
+            if status or not self._stopping.is_set():
+                raise
+            error = Stopping("The gateway stops.", remedy="Send the request again once it is back.")
+            await respond(error.problem())(scope, receive, watched)
         finally:
             seconds = time.perf_counter() - began
             # %r keeps a path with line breaks in one line.

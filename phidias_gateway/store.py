@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,6 @@ _SCHEMA_VERSION = 2
 _PLANNING_SECONDS = 3600.0
 """An upload's last use may be written so long before the job that uses it is recorded"""
 _TIMES = frozenset({"created", "updated", "started", "finished", "expires", "estimated_start"})
-_COLUMNS = tuple(field.name for field in fields(Job))
 
 
 class StoreUnusable(PhidiasError):
@@ -370,14 +370,19 @@ def _to_row(values: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+_resources = lru_cache(1000)(Resources.model_validate_json)
+_effort = lru_cache(1000)(Effort.model_validate_json)
+
+
 def _from_row(row: sqlite3.Row) -> Job:
-    values = {name: row[name] for name in _COLUMNS}
+    values = dict(zip(row.keys(), row, strict=True))  # by name, SQLite would search for each
+    del values["key"], values["digest"]
     for name in _TIMES:
         if values[name] is not None:
             values[name] = datetime.fromtimestamp(values[name], UTC)
     values["status"], values["step"] = Status(values["status"]), Step(values["step"])
-    values["resources"] = Resources.model_validate_json(values["resources"])
-    values["effort"] = Effort.model_validate_json(values["effort"])
+    values["resources"] = _resources(values["resources"])
+    values["effort"] = _effort(values["effort"])
     values["pinned"] = bool(values["pinned"])
     values["problem"] = None if values["problem"] is None else json.loads(values["problem"])
     return Job(**values)

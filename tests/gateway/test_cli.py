@@ -278,6 +278,7 @@ def test_who_waits_for_a_job_is_answered_when_the_gateway_stops(tmp_path: Path) 
     command(running.environment, "down")
     waiter.join(30)
     assert answers[-1].status_code == 304
+    assert answers[-1].headers["Connection"] == "close"
     assert "Traceback" not in (tmp_path / "gateway.log").read_text()
     again = Running.start(tmp_path)
     assert again.request("DELETE", job).json()["status"] == "dismissed"

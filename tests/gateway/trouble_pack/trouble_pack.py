@@ -17,6 +17,7 @@ from phidias_gateway.errors import ProcessFailed
 from phidias_gateway.inputs import Raster
 from phidias_gateway.outputs import FileOutput
 from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
+from phidias_gateway.references import Site
 
 
 class TroubleInputs(ProcessInputs):
@@ -129,6 +130,35 @@ class Read(Process[ReadInputs, ReadOutputs]):
 
     def run(self, inputs: ReadInputs, workspace: Workspace) -> ReadOutputs:
         return ReadOutputs(content=Path(workspace.site.locate(inputs.raster.href, input="raster")).read_text())
+
+
+class PonderInputs(ProcessInputs):
+    until: str = ""
+    """File that ends the planning; without it there is none"""
+
+
+class PonderOutputs(ProcessOutputs): ...
+
+
+class Ponder(Process[PonderInputs, PonderOutputs]):
+    """Ponder
+
+    Is planned for a long time."""
+
+    id = "ponder"
+    version = "1.0.0"
+    Inputs = PonderInputs
+    Outputs = PonderOutputs
+
+    def plan(self, inputs: PonderInputs, site: Site) -> Mapping[str, Any]:
+        if inputs.until:
+            Path(f"{inputs.until}.begun").touch()
+            while not Path(inputs.until).exists():
+                time.sleep(0.02)
+        return {}
+
+    def run(self, inputs: PonderInputs, workspace: Workspace) -> PonderOutputs:
+        return PonderOutputs()
 
 
 class SharedInputs(ProcessInputs):
