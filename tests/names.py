@@ -72,11 +72,12 @@ if __name__ == "__main__":
 else:
     import pytest
 
-    from phidias_gateway import guard
-
     @pytest.fixture
     def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
         """A resolver for this test; its guards are new, and end with it."""
+        # Not above: the tests inside of QGIS's Python load this file, and have no gateway there.
+        from phidias_gateway import guard
+
         made = Names(tmp_path / "names.json")
         replace(made.file, monkeypatch.setattr)
         monkeypatch.setattr(guard, "COMMAND", (sys.executable, "-I", "-S", __file__, str(made.file)))
