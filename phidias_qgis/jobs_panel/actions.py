@@ -21,6 +21,8 @@ from qgis.PyQt.QtGui import QDesktopServices, QIcon, QKeySequence
 from qgis.PyQt.QtWidgets import QAction, QApplication, QFileDialog, QMenu, QMessageBox, QWidget
 
 from backend_client import Definition, Gateway, GatewayError, Job, ProcessDescription
+from phidias_qgis import connection
+from phidias_qgis.algorithm import CONNECTION
 from phidias_qgis.area import WGS84
 from phidias_qgis.i18n import tr
 from phidias_qgis.jobs_panel import again
@@ -103,7 +105,7 @@ class JobActions(QObject):
         one = jobs[0] if len(jobs) == 1 else None
         self.add.setEnabled(any(self._fetcher.layers(job) for job in successful))
         self.download.setEnabled(bool(successful))
-        self.preview.setEnabled(one is not None and (one.status == "running" or one.id in self._previews))
+        self.preview.setEnabled(one is not None and (one.link("preview") is not None or one.id in self._previews))
         self.preview.setChecked(one is not None and one.id in self._previews)
         self.add_when_done.setEnabled(bool(running))
         added = watch is not None and bool(running) and all(watch.will_be_added(job.id) for job in running)
@@ -263,6 +265,8 @@ class JobActions(QObject):
             self._say(text, Qgis.MessageLevel.Warning)
             return
         values, strange = again.entered(definition, description)
+        if self._watch is not None and self._watch.connection.name != connection.default_name():
+            values[CONNECTION] = self._watch.connection.name
         use(tool, values, job, strange)
 
     def _ask_definition(self, job: Job, answered: Callable[[Definition], None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from qgis.core import (
 
 from backend_client import Definition, Job, ProcessDescription
 from phidias_qgis import parameters
+from phidias_qgis.algorithm import algorithm_name
 from phidias_qgis.area import WGS84, is_geojson
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Input
@@ -30,8 +30,7 @@ from phidias_qgis.rasters import unsigned
 
 def tool_of(job: Job) -> QgsProcessingAlgorithm | None:
     """The tool in QGIS of a job's process, None if there is none."""
-    name = re.sub(r"[^A-Za-z0-9_]", "", job.process_id)
-    return QgsApplication.processingRegistry().createAlgorithmById(f"phidias:{name}")
+    return QgsApplication.processingRegistry().createAlgorithmById(f"phidias:{algorithm_name(job.process_id)}")
 
 
 def entered(definition: Definition, description: ProcessDescription) -> tuple[dict[str, Any], list[str]]:

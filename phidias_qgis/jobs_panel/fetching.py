@@ -21,7 +21,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QTimer
 
 from backend_client import Cancelled, Gateway, GatewayError, Job, ProcessDescription
-from phidias_qgis import later
+from phidias_qgis import later, rendering
 from phidias_qgis.algorithm import ProcessAlgorithm
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
@@ -44,10 +44,10 @@ class FinishedJob(ProcessAlgorithm):
 
     def __init__(self, description: ProcessDescription, connection: Connection, job: Job) -> None:
         super().__init__(description)
-        self._target, self._job = connection, job
+        self._connection, self._job = connection, job
 
     def createInstance(self) -> FinishedJob:
-        return FinishedJob(self._description, self._target, self._job)
+        return FinishedJob(self._description, self._connection, self._job)
 
     def checkParameterValues(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         return True, ""
@@ -55,16 +55,17 @@ class FinishedJob(ProcessAlgorithm):
     def prepareAlgorithm(
         self, parameters: Mapping[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
+        rendering.prepare()
         return True
 
     def processAlgorithm(
         self, parameters: Mapping[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        gateway = self._target.gateway(feedback)
+        gateway = self._connection.gateway(feedback)
         try:
             # Layers are named after what was chosen, such as an index.
             self._values = dict(_inputs(gateway, self._job.id))
-            return self._delivered(gateway, self._job.id, parameters, context, feedback)
+            return self._delivered(gateway, self._job, parameters, context, feedback)
         except Cancelled:
             return {}
         except (GatewayError, OSError) as error:

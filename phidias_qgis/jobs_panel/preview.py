@@ -1,4 +1,7 @@
-"""Live preview: the finished tiles of a running job on the map, replaced by its result when it has ended."""
+"""Live preview: the finished tiles of a running job on the map, replaced by its result when it has ended.
+
+A job that failed can be looked at as well, for what it has left.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,7 @@ class LivePreview(QObject):
         super().__init__(parent)
         self.job_id = job.id
         self._watch, self._title = watch, title
+        self._over = job.ended
         self._done = 0
         self._shown: dict[str, tuple[str, str]] = {}
         """By output: the id of its layer, and the style that it came with"""
@@ -73,7 +77,7 @@ class LivePreview(QObject):
         job = self._watch.jobs.get(self.job_id)
         if job is None:
             self.stop(remove=False)
-        elif job.ended:
+        elif job.ended and not self._over:
             self._cease()
             self.job_ended.emit(job)
 
@@ -83,7 +87,7 @@ class LivePreview(QObject):
 
     def _fail(self, error: GatewayError) -> None:
         if self.active and not isinstance(error, NotFound):
-            self._timer.start(SECONDS * 5000)
+            self._timer.start(int(SECONDS * 5000))
         elif self.active:
             self.refused.emit(tr("The gateway shows nothing of this job before it has ended."))
             self.stop(remove=False)
@@ -99,10 +103,14 @@ class LivePreview(QObject):
                 self._keep(output, layer)
                 QgsProject.instance().addMapLayer(layer)
         self._done = sight.done
-        if self._shown and not any(QgsProject.instance().mapLayer(layer) for layer, _ in self._shown.values()):
+        if self._over and not self._shown:
+            self.refused.emit(tr("Nothing of this job is finished."))
+        if self._over:
+            self.stop(remove=False)
+        elif self._shown and not any(QgsProject.instance().mapLayer(layer) for layer, _ in self._shown.values()):
             self.stop(remove=False)  # the person has seen enough
         else:
-            self._timer.start(SECONDS * 1000)
+            self._timer.start(int(SECONDS * 1000))
 
     def _replace(self, output: str, layer: QgsRasterLayer) -> None:
         """Put a layer in the place of the one with fewer tiles, in the style that the person may have given that."""
