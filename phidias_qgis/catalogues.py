@@ -41,10 +41,14 @@ class Catalogue:
         """What a gateway finds it by."""
         return self.url or self.name
 
-    def search(self, feedback: QgsFeedback, **wishes: Any) -> Iterator[Scene]:
-        """The scenes of a search as `stac.search` takes it; blocks. Raises GatewayError, NotConnected, Cancelled."""
+    def search(self, feedback: QgsFeedback, site: str = "", **wishes: Any) -> Iterator[Scene]:
+        """The scenes of a search as `stac.search` takes it, of an archive on the connection `site`; blocks.
+
+        Raises GatewayError, NotConnected, Cancelled.
+        """
         if not self.url:
-            yield from connection.load().gateway(feedback).scenes(self.name, cancelled=feedback.isCanceled, **wishes)
+            gateway = connection.load(site).gateway(feedback)
+            yield from gateway.scenes(self.name, cancelled=feedback.isCanceled, **wishes)
             return
         session = network.session(self.url, self.authcfg, feedback)
         yield from stac.search(self.url, session, timeout=SECONDS, cancelled=feedback.isCanceled, **wishes)

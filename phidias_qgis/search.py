@@ -27,6 +27,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from backend_client import Cancelled, GatewayError
 from phidias_qgis import area, catalogues, connection, footprints, paths, scenes
+from phidias_qgis.algorithm import CONNECTION, connection_parameter
 from phidias_qgis.catalogues import Catalogue
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, InputProblem, described
@@ -47,7 +48,7 @@ class SearchScenes(QgsProcessingAlgorithm):
         self._area = Input("area", tr("Area"), tr("Scenes that touch it are found."), {}, True)
         self._catalogue = Catalogue("")
         self._wishes: dict[str, Any] = {}
-        self._found = ""
+        self._site = self._found = ""
 
     def createInstance(self) -> SearchScenes:
         return SearchScenes()
@@ -94,7 +95,7 @@ class SearchScenes(QgsProcessingAlgorithm):
             ),
             QgsProcessingParameterFeatureSink(OUTPUT, tr("Footprints"), QgsProcessing.SourceType.TypeVectorPolygon),
         ]
-        for definition in definitions:
+        for definition in [*definitions, connection_parameter()]:
             self.addParameter(definition)
         self.addOutput(QgsProcessingOutputNumber(COUNT, tr("Scenes found")))
 
@@ -126,7 +127,7 @@ class SearchScenes(QgsProcessingAlgorithm):
             raise QgsProcessingException(self.invalidSinkError(parameters, OUTPUT))
         count = 0
         try:
-            for scene in self._catalogue.search(feedback, **self._wishes):
+            for scene in self._catalogue.search(feedback, self._site, **self._wishes):
                 footprint = footprints.feature(scene, self._catalogue.address, columns)
                 sink.addFeature(footprint, QgsFeatureSink.Flag.FastInsert)
                 count += 1
@@ -154,7 +155,7 @@ class SearchScenes(QgsProcessingAlgorithm):
         entered = Entered(self, parameters, context)
         wanted = scenes.read_search(self._scenes, entered)
         catalogue = catalogues.find(entered.text(self._scenes.name))
-        credentials = entered.text(CREDENTIALS)
+        credentials, self._site = entered.text(CREDENTIALS), entered.text(CONNECTION)
         self._catalogue = replace(catalogue, authcfg=credentials) if credentials else catalogue
         self._wishes = {
             "area": area.read_area(self._area, entered),
