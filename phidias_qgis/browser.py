@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from qgis.core import (
@@ -18,6 +19,7 @@ from qgis.core import (
     QgsErrorItem,
     QgsFeedback,
     QgsLayerItem,
+    QgsMapLayer,
 )
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
@@ -26,8 +28,14 @@ from backend_client import GatewayError, Job, Result
 from phidias_qgis import connection, job_words, layers, paths
 from phidias_qgis.connection import Connection, NotConnected
 from phidias_qgis.i18n import tr
+from phidias_qgis.job_layers import JobLayers, layers_of
+from phidias_qgis.jobs_panel import words
+from phidias_qgis.links import href_of, links
+from phidias_qgis.references import Reference, file_of
 
 KEY = "phidias"
+DRESSED = "phidias/dressed"
+"""Marks a layer, and its copies, whose looks are the person's own from now on"""
 PAGE = 25
 """Jobs that are listed at once"""
 SECONDS = 15.0
@@ -186,7 +194,7 @@ class JobItem(_Collection):
         version = job.updated.timestamp() if job.updated else job.status
         tool = names.tool(job)
         name = job_words.line(job, tool)
-        super().__init__(parent, name, f"{parent.path()}/{job.id}/{version}", job_words.icon(job))
+        super().__init__(parent, name, f"{parent.path()}/{job.id}/{version}", words.status_icon(job))
         self.job, self.target, self.feedback = job, parent.target, parent.feedback
         self._names = names
         self.setToolTip(job_words.tip(job, tool))
@@ -197,27 +205,45 @@ class JobItem(_Collection):
     def make_children(self) -> list[QgsDataItem]:
         if self.job.status != "successful":
             return []
-        results = self.target.gateway(self.feedback, seconds=SECONDS).results(self.job.id)
-        children = [item for result in results.values() for item in self._layers(result)]
+        gateway = self.target.gateway(self.feedback, seconds=SECONDS)
+        results = gateway.results(self.job.id)
+        described = layers_of(self.target.name, gateway, self.job, self._names.tool(self.job), results)
+        children = [item for result in results.values() for item in self._layers(result, described)]
         return children or [self.told(tr("No layers"))]
 
-    def _layers(self, result: Result) -> list[QgsDataItem]:
+    def _layers(self, result: Result, described: JobLayers) -> Iterator[QgsDataItem]:
         kind = result.media_type.partition(";")[0].strip()
-        if kind in RASTERS:
-            layer, driver = Qgis.BrowserLayerType.Raster, "gdal"
-        elif kind in VECTORS and result.name != "item":
-            layer, driver = Qgis.BrowserLayerType.Vector, "ogr"
-        else:
-            return []
-        items = []
-        for number, link in enumerate(result.links):
-            # On the map, too, it is to be seen of which tool it is.
-            name = f"{self._names.tool(self.job)}: {self._names.output(self.job, result.name)}"
-            name = f"{name} {number + 1}" if len(result.links) > 1 else name
+        raster = kind in RASTERS
+        if not raster and (kind not in VECTORS or result.name == "item"):
+            return
+        layer = Qgis.BrowserLayerType.Raster if raster else Qgis.BrowserLayerType.Vector
+        for link in result.links:
+            file = file_of(link.href)
+            name = described.name_of(file, self._names.output(self.job, result.name))
+            links.remember(Reference(self.target.name, self.job.id, file), link.href)
+            try:
+                # What is read here, the window need not ask for when the layer comes to the map.
+                source = layers.open_link(link.href, name, raster=raster).source()
+            except layers.NotStreamed:
+                continue
+            offered[source] = described
             # A link that is signed anew makes a new item; QGIS keeps paths on disk, and so no signature may be in one.
             digest = hashlib.sha256(link.href.encode()).hexdigest()[:12]
-            place = f"{self.path()}/{result.name}/{number}/{digest}"
-            item = QgsLayerItem(self, name, place, layers.STREAMED + link.href, layer, driver)
+            item = QgsLayerItem(
+                self, name, f"{self.path()}/{file}/{digest}", source, layer, "gdal" if raster else "ogr"
+            )
             item.setState(Qgis.BrowserItemState.Populated)
-            items.append(item)
-        return items
+            yield item
+
+
+offered: dict[str, JobLayers] = {}
+"""By the source of each layer that can be dragged to the map: what its job tells of it"""
+
+
+def dress(added: list[QgsMapLayer]) -> None:
+    """Give layers that come from the browser to the map the looks that a tool would have given them; once."""
+    for layer in added:
+        described = offered.get(layer.source())
+        if described is not None and not layer.customProperty(DRESSED):
+            described.dress(layer, file_of(href_of(layer.source())), layer.name())
+            layer.setCustomProperty(DRESSED, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qgis.core import Qgis, QgsApplication, QgsFeedback, QgsTask
+from qgis.core import Qgis, QgsApplication, QgsFeedback, QgsProject, QgsTask
 from qgis.gui import QgsDataItemGuiContext, QgsDataItemGuiProvider, QgsGui
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QGuiApplication
@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import QMenu, QMessageBox
 
 from backend_client import GatewayError, Job
 from phidias_qgis import connection
-from phidias_qgis.browser import SECONDS, ConnectionItem, ItemProvider, JobItem, RootItem, Roots
+from phidias_qgis.browser import SECONDS, ConnectionItem, ItemProvider, JobItem, RootItem, Roots, dress
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
 
@@ -34,6 +34,7 @@ class BrowserFeature:
         """Add it to QGIS. Asks nothing of the network."""
         QgsApplication.dataItemProviderRegistry().addProvider(self._provider)
         QgsGui.dataItemGuiProviderRegistry().addProvider(self._menus)
+        QgsProject.instance().layersAdded.connect(dress)
 
     def reload(self) -> None:
         """The connections have changed."""
@@ -41,6 +42,7 @@ class BrowserFeature:
 
     def stop(self) -> None:
         """Take it away again."""
+        QgsProject.instance().layersAdded.disconnect(dress)
         self._roots.close()
         QgsGui.dataItemGuiProviderRegistry().removeProvider(self._menus)
         QgsApplication.dataItemProviderRegistry().removeProvider(self._provider)
@@ -66,6 +68,8 @@ class Menus(QgsDataItemGuiProvider):
             menu.addAction(tr("Connections..."), self._show_options)
         elif isinstance(item, JobItem):
             menu.addSeparator()
+            if item.job.status == "successful":
+                menu.addAction(tr("Add to Map"), lambda: self._add(item))
             menu.addAction(tr("Show Job"), lambda: self._show_job(item.target.name, item.job.id))
             if item.job.ended:
                 menu.addAction(tr("Delete Job..."), lambda: self._end(item))
@@ -86,6 +90,12 @@ class Menus(QgsDataItemGuiProvider):
         from phidias_qgis.options import PAGE
 
         self._iface.showOptionsDialog(self._iface.mainWindow(), PAGE)
+
+    def _add(self, item: JobItem) -> None:
+        from phidias_qgis.jobs_panel.fetching import Fetcher
+        from phidias_qgis.jobs_panel.words import Titles
+
+        Fetcher(self._iface, Titles()).fetch(item.target, item.job)
 
     def _end(self, item: JobItem) -> None:
         """Cancel a job, or delete it when a person has said yes."""

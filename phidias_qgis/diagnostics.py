@@ -26,7 +26,7 @@ from phidias_qgis.i18n import tr
 
 MESSAGES = 200
 """Of the PHIDIAS log, the last so many are copied"""
-OPTIONAL = ("requests", "urllib3", "paramiko", "pystac-client")
+PACKAGES = ("requests", "urllib3", "paramiko")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 HIDDEN = "***"
 
@@ -97,7 +97,7 @@ def _versions() -> Iterator[str]:
     yield f"QGIS {Qgis.QGIS_VERSION}, Qt {qVersion()}, PyQt {PYQT_VERSION_STR}, GDAL {gdal.VersionInfo('RELEASE_NAME')}"
     yield f"Python {platform.python_version()} ({sys.executable})"
     yield f"{platform.platform()}, {QgsApplication.locale()}"
-    for package in OPTIONAL:
+    for package in PACKAGES:
         try:
             yield f"{package} {importlib.metadata.version(package)}"
         except importlib.metadata.PackageNotFoundError:

@@ -1,33 +1,19 @@
-"""Jobs in a line: what they are called, how they stand, and the picture for that."""
+"""Jobs in a line, where there is no room for the columns of the jobs panel."""
 
 from __future__ import annotations
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QDateTime, QLocale
 from qgis.PyQt.QtGui import QIcon
 
 from backend_client import Job
 from phidias_qgis import descriptions
 from phidias_qgis.connection import Connection
-from phidias_qgis.i18n import tr
-
-_ICONS = {
-    "accepted": "mTaskQueued",
-    "running": "mTaskRunning",
-    "successful": "mTaskComplete",
-    "failed": "mTaskTerminated",
-    "dismissed": "mTaskCancel",
-}
+from phidias_qgis.jobs_panel import words
 
 
 def theme_icon(name: str) -> QIcon:
     """A picture of QGIS's own."""
     return QgsApplication.getThemeIcon(f"/{name}.svg")
-
-
-def icon(job: Job) -> QIcon:
-    """The picture of a job's state."""
-    return theme_icon(_ICONS.get(job.status, "mTaskQueued"))
 
 
 class Names:
@@ -50,29 +36,17 @@ class Names:
 
 def line(job: Job, tool: str) -> str:
     """A job in a line: its tool, when it was started, and how it stands unless all is well."""
-    parts = [tool]
-    if job.created:
-        moment = QDateTime.fromMSecsSinceEpoch(int(job.created.timestamp() * 1000))
-        parts.append(QLocale().toString(moment, QLocale.FormatType.ShortFormat))
-    if job.status != "successful":
-        parts.append(state(job))
-    return ", ".join(parts)
+    parts = [tool, words.moment(job.created), "" if job.status == "successful" else state(job)]
+    return ", ".join(part for part in parts if part)
 
 
 def state(job: Job) -> str:
     """How a job stands."""
-    word = {
-        "accepted": tr("waiting"),
-        "running": tr("running"),
-        "successful": tr("successful"),
-        "failed": tr("failed"),
-        "dismissed": tr("cancelled"),
-    }.get(job.status, job.status)
+    word = words.status(job)
     return f"{word} {job.progress} %" if job.status == "running" and job.progress else word
 
 
 def tip(job: Job, tool: str) -> str:
     """All that is worth knowing of a job at a glance."""
-    problem = str((job.problem or {}).get("detail") or "")
-    said = problem or job.queue_reason or job.message
-    return "\n".join(text for text in (line(job, tool), said, job.remedy, job.id) if text)
+    remedy = words.remedy(job) if job.status == "failed" else ""
+    return "\n".join(text for text in (line(job, tool), words.situation(job), remedy, job.id) if text)

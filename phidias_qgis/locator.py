@@ -12,6 +12,7 @@ from backend_client import GatewayError
 from phidias_qgis import connection, descriptions, job_words, paths
 from phidias_qgis.connection import NotConnected
 from phidias_qgis.i18n import tr
+from phidias_qgis.jobs_panel import words
 
 JOBS = 100
 """Newest jobs that are looked through"""
@@ -98,7 +99,7 @@ class PhidiasFilter(QgsLocatorFilter):
                 found = QgsLocatorResult(self, line, ["job", target.name, job.id])
                 found.description = job.message
                 found.group = tr("Jobs")
-                found.icon = job_words.icon(job)
+                found.icon = words.status_icon(job)
                 found.score = 0.7 - 0.5 * place / JOBS
                 yield found
 

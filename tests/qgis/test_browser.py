@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from qgis.core import (
     QgsLayerItem,
     QgsProject,
     QgsRasterLayer,
+    QgsSingleBandGrayRenderer,
+    QgsSingleBandPseudoColorRenderer,
 )
 from qgis.gui import QgsDataItemGuiContext
 from qgis.PyQt.QtCore import QMimeData
@@ -27,6 +30,7 @@ from phidias_qgis import browser, connection
 from phidias_qgis.browser import ConnectionItem, JobItem, JobsItem
 from phidias_qgis.browser_feature import BrowserFeature
 from phidias_qgis.connection import Connection
+from phidias_qgis.project_sources import ProjectSources
 from tests.qgis.conftest import RunningGateway, StartGateway
 from tests.qgis.test_options import Window, until
 
@@ -104,21 +108,55 @@ def test_jobs_and_their_layers_are_there_when_somebody_opens_them(shown: Browser
     listed = {item.job.id: item for item in shown.open(place) if isinstance(item, JobItem)}
     assert set(jobs.values()) <= set(listed)
     assert listed[jobs["layer"]].name().startswith("Spectral index, ")
-    assert "failed" in listed[jobs["failed"]].name()
+    assert "Failed" in listed[jobs["failed"]].name()
     assert "asked to fail" in listed[jobs["failed"]].toolTip()
     assert shown.open(listed[jobs["failed"]]) == []
 
     [layer] = shown.open(listed[jobs["layer"]])
     assert isinstance(layer, QgsLayerItem)
-    assert layer.name() == "Spectral index: Index"
-    # Dragged to the map: what the window is handed opens there.
+    assert layer.name() == "NDVI"
+    assert "signature" not in layer.path()
+
+
+def test_a_layer_that_is_dragged_to_the_map_looks_and_is_kept_as_a_tools(
+    shown: Browser, jobs: dict[str, str], tmp_path: Path
+) -> None:
+    place = shown.connection("environment")
+    job = next(item for item in shown.open(place) if isinstance(item, JobItem) and item.job.id == jobs["layer"])
+    [layer] = shown.open(job)
     data: QMimeData = shown.model.mimeData([shown.model.findItem(layer)])
-    [uri] = layer.mimeUris()
     assert data.hasFormat("application/x-vnd.qgis.qgis.uri")
+    [uri] = layer.mimeUris()
     opened = QgsRasterLayer(uri.uri, uri.name, uri.providerKey)
     assert opened.isValid()
-    QgsProject.instance().addMapLayer(opened)
-    QgsProject.instance().removeAllMapLayers()
+    project = QgsProject.instance()
+    sources = ProjectSources(at_once=False)
+    sources.install()
+    try:
+        project.addMapLayer(opened)
+        assert isinstance(opened.renderer(), QgsSingleBandPseudoColorRenderer)
+        # A copy keeps the looks that the person has given it meanwhile.
+        opened.setRenderer(QgsSingleBandGrayRenderer(opened.dataProvider(), 1))
+        copied = project.addMapLayer(opened.clone())
+        assert isinstance(copied.renderer(), QgsSingleBandGrayRenderer)
+        assert project.write(str(tmp_path / "project.qgs"))
+        saved = (tmp_path / "project.qgs").read_text()
+        assert f"phidias://environment/{jobs['layer']}/index.tif" in saved
+        assert "signature" not in saved
+    finally:
+        project.clear()
+        sources.remove()
+
+
+def test_all_layers_of_a_job_come_to_the_map_by_its_menu(shown: Browser, jobs: dict[str, str]) -> None:
+    place = shown.connection("environment")
+    items = {item.job.id: item for item in shown.open(place) if isinstance(item, JobItem)}
+    assert "Add to Map" not in shown.menu(items[jobs["failed"]])
+    shown.menu(items[jobs["layer"]])["Add to Map"].trigger()
+    until(lambda: QgsProject.instance().mapLayers())
+    [layer] = QgsProject.instance().mapLayers().values()
+    assert layer.name() == "NDVI"
+    QgsProject.instance().clear()
 
 
 def test_the_children_outlive_what_made_them(shown: Browser, jobs: dict[str, str]) -> None:
