@@ -20,7 +20,7 @@ Answer = tuple[int, Mapping[str, str], bytes]
 class Server:
     """Answers requests in threads until closed; `requests` tells what was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.requests: list[str] = []
         self.special: dict[str, Callable[[], Answer]] = {}
         """Paths that are answered otherwise"""
@@ -60,10 +60,11 @@ class Server:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://{host}:{self.port}"
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:
         raise NotImplementedError
@@ -81,8 +82,8 @@ class Server:
 class FileServer(Server):
     """The files of a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
+    def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(host, port)
         self._folder = folder
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:

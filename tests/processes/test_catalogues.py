@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 
 import numpy as np
 import pytest
@@ -223,24 +222,3 @@ def test_a_local_file_is_read_only_where_it_is_located(tmp_path):
         assert reader.text(f"{server.url}/a.json") == "{}"
         with pytest.raises(Unreadable, match="404"):
             reader.final_place(f"{server.url}/b.tif")
-
-
-def test_a_connection_goes_to_the_address_that_was_checked(tmp_path, monkeypatch):
-    """A name that means another address a moment later is of no use: the first answer is the one connected to."""
-    asked = []
-    real = socket.getaddrinfo
-
-    def changing(host, port, *rest, **options):
-        if host == "catalogue.example":
-            asked.append(host)
-            return real("127.0.0.1", port, *rest, **options)
-        return real(host, port, *rest, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", changing)
-    (tmp_path / "a.json").write_text("{}", "utf-8")
-    with FileServer(tmp_path) as server:
-        port = server.url.rpartition(":")[2]
-        site = Site(allow_hosts=frozenset({"catalogue.example"}))
-        reader = GuardedReader(site, input="scenes")
-        assert reader.text(f"http://catalogue.example:{port}/a.json") == "{}"
-    assert len(asked) == 2, "looked up by the guard alone: once to locate, once to connect"
