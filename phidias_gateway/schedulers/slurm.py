@@ -42,6 +42,8 @@ _JOBCOMP_TAIL = 4 * 1024 * 1024
 
 _QUESTIONS = 8
 """Tools asked at the same time"""
+_STARTS = 2
+"""Of clients' own questions for a start, asked at the same time; however many there are, the survey does not queue"""
 
 # sbatch's last word. What a site's own submit filter says comes before it, in whatever words.
 _REFUSAL = re.compile(r"^sbatch: error: Batch job submission failed: (.*)$", re.M)
@@ -67,6 +69,7 @@ class SlurmScheduler:
         self._tasks_at_once = settings.tasks_at_once
         self._configuration: dict[str, str] | None = None
         self._questions = asyncio.Semaphore(_QUESTIONS)
+        self._starts = asyncio.Semaphore(_STARTS)
 
     async def adopt(self, tasks: Sequence[Task]) -> None:
         """Slurm keeps them."""
@@ -130,7 +133,7 @@ class SlurmScheduler:
         site = _site_options(self._slurm)
         command = ["sbatch", "--test-only", *_request(resources), *site, "--wrap=true"]
         try:
-            async with self._questions:
+            async with self._starts:
                 code, _, said = await _call(command, _query_environment(), _QUERY_SECONDS)
         except (TimeoutError, OSError):
             return None
