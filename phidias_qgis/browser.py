@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qgis.core import (
@@ -208,10 +208,14 @@ class JobItem(_Collection):
         gateway = self.target.gateway(self.feedback, seconds=SECONDS)
         results = gateway.results(self.job.id)
         described = layers_of(self.target.name, gateway, self.job, self._names.tool(self.job), results)
-        children = [item for result in results.values() for item in self._layers(result, described)]
+        try:
+            chosen = gateway.definition(self.job.id).inputs
+        except GatewayError:
+            chosen = {}
+        children = [item for result in results.values() for item in self._layers(result, described, chosen)]
         return children or [self.told(tr("No layers"))]
 
-    def _layers(self, result: Result, described: JobLayers) -> Iterator[QgsDataItem]:
+    def _layers(self, result: Result, described: JobLayers, chosen: Mapping[str, Any]) -> Iterator[QgsDataItem]:
         kind = result.media_type.partition(";")[0].strip()
         raster = kind in RASTERS
         if not raster and (kind not in VECTORS or result.name == "item"):
@@ -219,7 +223,10 @@ class JobItem(_Collection):
         layer = Qgis.BrowserLayerType.Raster if raster else Qgis.BrowserLayerType.Vector
         for link in result.links:
             file = file_of(link.href)
-            name = described.name_of(file, self._names.output(self.job, result.name))
+            # Called as the tool's layers are: after what was chosen, such as an index.
+            name = chosen.get(result.name)
+            if not isinstance(name, str):
+                name = f"{self._names.tool(self.job)}: {described.name_of(file, result.name)}"
             links.remember(Reference(self.target.name, self.job.id, file), link.href)
             try:
                 # What is read here, the window need not ask for when the layer comes to the map.

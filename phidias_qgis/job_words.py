@@ -28,11 +28,6 @@ class Names:
         known = self._known.get(job.process_id)
         return known.title if known else job.process_id or job.id
 
-    def output(self, job: Job, name: str) -> str:
-        """An output of a job."""
-        known = self._known.get(job.process_id)
-        return str((known.outputs.get(name) or {}).get("title") or name) if known else name
-
 
 def line(job: Job, tool: str) -> str:
     """A job in a line: its tool, when it was started, and how it stands unless all is well."""

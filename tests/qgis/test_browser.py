@@ -32,7 +32,8 @@ from phidias_qgis.browser_feature import BrowserFeature
 from phidias_qgis.connection import Connection
 from phidias_qgis.project_sources import ProjectSources
 from tests.qgis.conftest import RunningGateway, StartGateway
-from tests.qgis.test_options import Window, until
+from tests.qgis.test_options import until
+from tests.qgis.window import Window
 
 
 class Browser:
@@ -148,6 +149,7 @@ def test_a_layer_that_is_dragged_to_the_map_looks_and_is_kept_as_a_tools(
         sources.remove()
 
 
+@pytest.mark.usefixtures("qgis_processing", "provider")
 def test_all_layers_of_a_job_come_to_the_map_by_its_menu(shown: Browser, jobs: dict[str, str]) -> None:
     place = shown.connection("environment")
     items = {item.job.id: item for item in shown.open(place) if isinstance(item, JobItem)}
@@ -236,7 +238,7 @@ def test_the_connections_follow_the_settings(shown: Browser) -> None:
     assert shown.changed == [True]
     actions = shown.menu(shown.root)
     actions["Connections..."].trigger()
-    assert shown.window.options == ["mOptionsPagePhidias"]
+    assert shown.window.options_shown == ["mOptionsPagePhidias"]
 
 
 def test_jobs_are_cancelled_and_deleted_from_the_menu(

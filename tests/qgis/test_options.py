@@ -20,6 +20,7 @@ from phidias_qgis.connection import Connection
 from phidias_qgis.connection_dialog import ConnectionDialog, TryOut
 from phidias_qgis.options import OptionsFactory, OptionsPage
 from tests.qgis.conftest import RunningGateway
+from tests.qgis.window import Window
 
 LAPTOP = Connection("http://127.0.0.1:8765", name="Laptop")
 SITE = Connection("https://site.example.org", authcfg="abc1234", name="Site")
@@ -209,47 +210,6 @@ def test_a_file_that_is_none_of_ours_changes_nothing(page: OptionsPage, tmp_path
     assert len(page._connections) == 2
 
 
-class Window:
-    """What the plugin asks of QGIS's window."""
-
-    def __init__(self) -> None:
-        self.factories: list[Any] = []
-        self.actions: list[Any] = []
-        self.filters: list[Any] = []
-        self.messages: list[str] = []
-        self.options: list[str] = []
-
-    def registerOptionsWidgetFactory(self, factory: Any) -> None:
-        self.factories.append(factory)
-
-    def unregisterOptionsWidgetFactory(self, factory: Any) -> None:
-        self.factories.remove(factory)
-
-    def mainWindow(self) -> None:
-        return None
-
-    def messageBar(self) -> Any:
-        return self
-
-    def pushMessage(self, title: str, text: str, level: Any) -> None:
-        self.messages.append(text)
-
-    def showOptionsDialog(self, parent: Any, page: str) -> None:
-        self.options.append(page)
-
-    def registerLocatorFilter(self, added: Any) -> None:
-        self.filters.append(added)
-
-    def deregisterLocatorFilter(self, removed: Any) -> None:
-        self.filters.remove(removed)
-
-    def addPluginToMenu(self, name: str, action: Any) -> None:
-        self.actions.append(action)
-
-    def removePluginMenu(self, name: str, action: Any) -> None:
-        self.actions.remove(action)
-
-
 def test_the_plugin_comes_and_goes_without_a_trace(qgis_processing: None, connected: RunningGateway) -> None:
     import backend_client
     from phidias_qgis import classFactory
@@ -265,7 +225,7 @@ def test_the_plugin_comes_and_goes_without_a_trace(qgis_processing: None, connec
         assert len(window.factories) == 1
         plugin.unload()
         assert registry.providerById("phidias") is None
-        assert window.factories == window.actions == window.filters == []
+        assert window.factories == window.menu == window.filters == window.layer_actions == []
         assert "backend_client" not in sys.modules
     finally:
         # The other tests go on with the modules that they know.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsProject
+from qgis.core import QgsLocatorFilter, QgsProject
 from qgis.gui import QgsLayerTreeMapCanvasBridge, QgsMapCanvas, QgsMessageBar
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QAction, QMainWindow, QStatusBar, QVBoxLayout, QWidget
@@ -28,6 +28,8 @@ class Window:
         self.factories: list[Any] = []
         self.menu: list[QAction] = []
         self.options_shown: list[str] = []
+        self.filters: list[QgsLocatorFilter] = []
+        self.layer_actions: list[QAction] = []
 
     def mainWindow(self) -> QMainWindow:
         return self.main
@@ -58,6 +60,21 @@ class Window:
 
     def unregisterOptionsWidgetFactory(self, factory: Any) -> None:
         self.factories.remove(factory)
+
+    def registerLocatorFilter(self, added: QgsLocatorFilter) -> None:
+        self.filters.append(added)
+
+    def deregisterLocatorFilter(self, removed: QgsLocatorFilter) -> None:
+        self.filters.remove(removed)
+
+    def addCustomActionForLayerType(self, action: QAction, menu: str, kind: Any, all_layers: bool) -> None:
+        self.layer_actions.append(action)
+
+    def removeCustomActionForLayerType(self, action: QAction) -> None:
+        self.layer_actions = [added for added in self.layer_actions if added is not action]
+
+    def addCustomActionForLayer(self, action: QAction, layer: Any) -> None:
+        """It is among the actions already."""
 
     def showOptionsDialog(self, parent: QWidget, page: str) -> None:
         self.options_shown.append(page)
