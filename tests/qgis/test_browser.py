@@ -99,7 +99,9 @@ def jobs(connected: RunningGateway) -> Iterator[dict[str, str]]:
     for name in ("layer", "failed"):
         assert [*client.follow(made[name])][-1].ended
     yield made
-    client.dismiss(made["running"])
+    client.cancel(made["running"])
+    for job in [job for job in client.jobs() if job.id in made.values()]:
+        client.dismiss(job.id)
 
 
 def test_jobs_and_their_layers_are_there_when_somebody_opens_them(shown: Browser, jobs: dict[str, str]) -> None:

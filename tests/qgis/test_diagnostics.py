@@ -38,7 +38,9 @@ def signed_link(gateway: RunningGateway) -> str:
     inputs = {"scenes": search, "area": {"bbox": [-75.62, 37.66, -75.61, 37.67]}, "index": "NDVI"}
     job = client.execute("spectral-index", inputs)
     assert [*client.follow(job.id)][-1].status == "successful"
-    return client.results(job.id)["index"].href
+    href = client.results(job.id)["index"].href
+    client.dismiss(job.id)
+    return href
 
 
 def test_it_says_everything_but_the_secrets(

@@ -219,6 +219,7 @@ def test_the_estimate_is_told_before_the_job(connected: RunningGateway) -> None:
     [told] = [line for line in feedback.told if line.startswith("Estimate: ")]
     assert "expected to start at" in told
     assert feedback.told.index(told) < next(n for n, line in enumerate(feedback.told) if results["JOB_ID"] in line)
+    client(connected).cancel(results["JOB_ID"])
     client(connected).dismiss(results["JOB_ID"])
 
 

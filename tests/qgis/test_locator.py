@@ -73,6 +73,7 @@ def test_jobs_are_found_by_tool_state_and_id(search: Search, connected: RunningG
         search(text)
         search.choose(["job", "environment", job.id])
     assert search.jobs == [("environment", job.id)] * 2
+    client.dismiss(job.id)
 
 
 def test_without_its_prefix_it_is_silent(search: Search, connected: RunningGateway) -> None:
