@@ -158,13 +158,17 @@ class JobActions(QObject):
         watch = self._watch
         preview = LivePreview(watch, job, self._titles.title(job), self)
         self._previews[job.id] = preview
-        preview.stopped.connect(lambda: self._previews.pop(job.id, None))
+        preview.stopped.connect(lambda: self._forget_preview(job.id))
         preview.job_ended.connect(lambda ended: self._replace_preview(watch, preview, ended))
         preview.refused.connect(lambda text: self._say(text, Qgis.MessageLevel.Info))
         # While tiles are awaited, the job's end must be seen soon.
         watch.observe(preview, True)
         preview.stopped.connect(lambda: watch.observe(preview, False))
         preview.start()
+
+    def _forget_preview(self, job_id: str) -> None:
+        self._previews.pop(job_id, None)
+        self.select(self._watch, self._jobs)
 
     def _replace_preview(self, watch: Watch, preview: LivePreview, job: Job) -> None:
         if job.status == "successful" and self._fetcher.layers(job):

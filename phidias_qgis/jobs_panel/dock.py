@@ -212,6 +212,8 @@ class JobsPanel(QWidget):
         self._filter()
         self._wanted = job_id
         self._look_for_wanted()
+        if self._wanted:
+            watch.look()
 
     def _reload(self) -> None:
         """The connections have changed."""
