@@ -49,6 +49,8 @@ class ScenesFeature:
 
 
 def _open_tool(identifier: str, parameters: dict[str, Any]) -> None:
-    import processing  # QGIS's own plugin, which may be switched off
+    from processing import createAlgorithmDialog  # QGIS's own plugin, which may be switched off
 
-    processing.execAlgorithmDialog(identifier, parameters)
+    dialog = createAlgorithmDialog(identifier, parameters)
+    if dialog is not None:
+        dialog.show()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from qgis.core import (
     QgsApplication,
@@ -27,6 +28,7 @@ from qgis.PyQt.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -44,6 +46,8 @@ DAYS = 90
 """The period that is proposed, back from today"""
 CLOUDS = 30
 SCENES = 500
+NARROWEST = 80
+"""Width of a field, in pixels"""
 
 
 class ScenesPanel(QgsDockWidget):
@@ -60,7 +64,7 @@ class ScenesPanel(QgsDockWidget):
 
         self.catalogue = QComboBox()
         self.catalogue.setEditable(True)
-        self.catalogue.setMinimumContentsLength(12)
+        self.catalogue.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.catalogue.lineEdit().setPlaceholderText(tr("Name or address of a catalogue"))
         self.catalogue.activated.connect(lambda _: self.show_catalogue())
         self.catalogue.lineEdit().editingFinished.connect(self.show_catalogue)
@@ -77,7 +81,8 @@ class ScenesPanel(QgsDockWidget):
         self.extent = QgsExtentWidget(None, QgsExtentWidget.WidgetStyle.CondensedStyle)
         self.extent.setMapCanvas(canvas)
         self.extent.setOutputCrs(QgsCoordinateReferenceSystem(area.WGS84))
-        self.extent.setNullValueAllowed(True, tr("The map as it is shown"))
+        self.extent.setNullValueAllowed(True, tr("Map view"))
+        self.extent.clear()
         self.button = QPushButton(tr("Search"))
         self.button.clicked.connect(self._search_or_cancel)
         self.tools = QToolButton()
@@ -199,7 +204,7 @@ class ScenesPanel(QgsDockWidget):
         self.answer.setText(said)
         if layer is None:
             return
-        layer.setName(tr("Scenes of {}").format(self.catalogue.currentText().strip()))
+        layer.setName(tr("Scenes of {}").format(_short(self.catalogue.currentText().strip())))
         QgsProject.instance().addMapLayer(layer)
         self._layer_id = layer.id()
         self.tools.setEnabled(True)
@@ -238,21 +243,28 @@ class ScenesPanel(QgsDockWidget):
         form.addRow(tr("Clouds at most"), self.clouds)
         form.addRow(tr("Scenes at most"), self.limit)
         form.addRow(tr("Area"), self.extent)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.button, 1)
-        buttons.addWidget(self.tools)
+        for field in (self.catalogue, self.collections, self.extent, self.tools):
+            # As narrow as the panel is made; long names are seen when a list is opened.
+            field.setMinimumWidth(NARROWEST)
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, field.sizePolicy().verticalPolicy())
         content = QWidget()
         column = QVBoxLayout(content)
         column.addLayout(form)
-        column.addLayout(buttons)
+        column.addWidget(self.button)
         column.addWidget(self.progress)
         column.addWidget(self.answer)
+        column.addWidget(self.tools)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setWidget(scroll)
+
+
+def _short(catalogue: str) -> str:
+    """A catalogue's name, or its host."""
+    return urlsplit(catalogue).hostname or catalogue
 
 
 def _day(from_today: int) -> QgsDateTimeEdit:
