@@ -166,7 +166,8 @@ class LocalScheduler:
         return {}
 
     async def expected_start(self, resources: Resources) -> datetime | None:
-        return None if self._queue or len(self._runs) >= self._max_parallel else datetime.now(UTC)
+        running = sum(run.is_alive() for run in list(self._runs.values()))  # some may have ended since the last survey
+        return None if self._queue or running >= self._max_parallel else datetime.now(UTC)
 
     def refine(self, cause: str, log: str) -> str:
         return cause
