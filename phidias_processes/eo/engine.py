@@ -25,7 +25,7 @@ from phidias_processes.eo.effort import share
 from phidias_processes.eo.encoding import encode
 from phidias_processes.eo.grid import Grid, Tile, project, to_wgs84
 from phidias_processes.eo.item import Result, ResultImage, write_item
-from phidias_processes.eo.plan import TILES_PER_CPU, Plan
+from phidias_processes.eo.plan import TILES_AHEAD, Plan
 from phidias_processes.eo.quicklook import write_quicklook
 from phidias_processes.eo.sources import Sources, gdal
 from phidias_processes.eo.tile_process import Layer, SceneInputs, TileProcess
@@ -196,7 +196,7 @@ def each_tile(
     """Each tile and what `make` makes of it, in order; a few are made at once, and progress is told."""
     pending: deque[tuple[Tile, Future[Made]]] = deque()
     waiting = iter(tiles)
-    at_once = TILES_PER_CPU * cpus
+    at_once = cpus + TILES_AHEAD
     with ThreadPoolExecutor(at_once) as pool:
         try:
             for done in range(len(tiles)):

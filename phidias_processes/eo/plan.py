@@ -28,8 +28,8 @@ FILE_BLOCK = 1024
 """Tiles begin where blocks of the scenes' files do, so that none is decoded twice: they measure this or a part of it"""
 BYTES_PER_VALUE = 4
 """Of a pixel as it was read, at most"""
-TILES_PER_CPU = 2
-"""Tiles worked on at once: while one is computed, the other is read"""
+TILES_AHEAD = 1
+"""Tiles worked on beyond one for each CPU: while these are computed, it is read"""
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _first_block(native: Grid, grid: Grid) -> tuple[int, int]:
 
 def tile_size(values_per_pixel: int, halo: int, resources: Resources) -> int:
     """Side of a tile in pixels: the largest with which the tiles that are worked on at once fit in half the memory."""
-    budget = resources.memory_gb * 2**30 / 2 / (TILES_PER_CPU * resources.cpus)
+    budget = resources.memory_gb * 2**30 / 2 / (resources.cpus + TILES_AHEAD)
     for size in (WITH_HALO, *TILE_SIZES) if halo else TILE_SIZES:
         if (size + 2 * halo) ** 2 * values_per_pixel * BYTES_PER_VALUE <= budget:
             return size

@@ -24,7 +24,7 @@ from phidias_processes.eo.tile_process import Block
 # medium and of high probability, cirrus (Sen2Cor).
 UNCLEAR = (0, 1, 3, 8, 9, 10)
 _UNCLEAR_BITS = np.uint16(sum(1 << number for number in UNCLEAR))
-PIECE_VALUES = 2**18
+PIECE_VALUES = 2**17
 """Values of a band that are worked on at once: what a processor's cache holds"""
 HALOS = 16
 """How many halos high a piece is at least, since the halo is computed again for the next"""

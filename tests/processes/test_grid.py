@@ -84,5 +84,5 @@ def test_many_dates_make_small_tiles():
     resources = Resources(cpus=2, memory_gb=4)
     assert tile_size(3, 0, resources) == 1024
     assert tile_size(3 * 12, 0, resources) == 1024
-    assert tile_size(3 * 200, 0, resources) == 256
+    assert tile_size(3 * 400, 0, resources) == 256
     assert tile_size(3, 8, resources) == 2048, "the halo of a large tile is a small part of it"
