@@ -169,10 +169,10 @@ def test_no_spelling_of_this_machine_is_read(serve: Callable[[str], Server], hos
         "vrt:///etc/x.tif", "vrt://http://example.com/x.tif", "GTIFF_DIR:1:/etc/x", "ftp://example.com/x", "s3://b/k",
         "http:///etc/passwd", "http://", "https://:80/", "//example.com/x", "http:example.com", "gopher://example.com",
         "data:,x", "<VRTDataset/>", "http://[::1/", "http://example.com:99999/", "http://example.com:x/",
-        "http://user@example.com/x", "http://user:password@example.com/x", "http://:@example.com/",
-        "http://example.com\\@127.0.0.1/", "http://127.0.0.1\\.example.com/", " http://example.com/",
-        "http://example.com/a b", "http://example.com/\r\nX: y", "http://exa\nmple.com/", "http://example.com/\x00",
-        "http\n://example.com/", "http://example.com/\x7f", "\x01http://example.com/", "http://a..example/",
+        "http://user@127.0.0.1/x", "http://user:password@127.0.0.1/x", "http://:@127.0.0.1/",
+        "http://127.0.0.1\\@127.0.0.1/", "http://127.0.0.1\\.127.0.0.1/", " http://127.0.0.1/",
+        "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y", "http://127.0.\n0.1/", "http://127.0.0.1/\x00",
+        "http\n://127.0.0.1/", "http://127.0.0.1/\x7f", "\x01http://127.0.0.1/", "http://a..example/",
         "http://" + "a" * 70 + ".test/", "http://" + "a." * 200 + "test/", "http://\ud800.example/", "http://％31.com/",
         "x" * 1_000_000, "http://" + "x" * 1_000_000,
     ],
@@ -359,6 +359,10 @@ from phidias_gateway.guard import guard
 from phidias_gateway.references import Site
 guard(Site(allow_hosts=frozenset({{"127.0.0.1"}}))).cover()
 print(len(urllib.request.urlopen("{allowed.url}").read()))
+try:
+    urllib.request.urlopen("{forbidden.url}")
+except urllib.error.HTTPError as error:
+    print(error.code)
 for ask in ("import urllib.request; urllib.request.urlopen('{forbidden.url}')", "import requests; "
             "requests.get('{forbidden.url}').raise_for_status()"):
     print(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stderr.strip().splitlines()[-1])
@@ -371,12 +375,10 @@ print(subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{{http_code}}", "
     )
     lines = ran.stdout.splitlines()
     assert lines[0] == "1000", ran.stderr
-    assert "403" in lines[1]
-    assert "403" in lines[2]
-    assert lines[3] == "403"
+    assert ["403" in line for line in lines[1:]] == [True] * 4, lines
     assert len(allowed.seen) == 1
     assert forbidden.seen == []
-    assert ran.stderr.count("refused: the host '127.0.0.2' is not a public address") == 3
+    assert ran.stderr.count("refused: the host '127.0.0.2' is not a public address") == 4
 
 
 def test_it_ends_with_its_process_and_starts_again_should_it_have_ended(serve: Callable[[str], Server]) -> None:
