@@ -8,7 +8,6 @@ The table lives in a database of its own that only the gateway's user can read. 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import logging
@@ -236,7 +235,7 @@ def _credentials(header: str) -> tuple[str | None, str]:
     if scheme.lower() == "basic":
         try:
             name, colon, token = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise NotAuthenticated("The Basic credentials are not base64 of 'user:token'.") from None
         if colon:
             return name, token

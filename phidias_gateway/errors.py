@@ -13,6 +13,10 @@ OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 PHIDIAS = "https://github.com/phidias-eo/phidias/blob/main/docs/errors.md#"
 
 
+LONGEST = 2000
+"""Characters of a text that an error tells: what a user has sent is not sent back without end"""
+
+
 class PhidiasError(Exception):
     """Something happened that the user can be told: `detail` says what, `remedy` what to do next."""
 
@@ -22,9 +26,9 @@ class PhidiasError(Exception):
 
     def __init__(self, detail: str, *, remedy: str = "", input: str | None = None) -> None:
         super().__init__(detail)
-        self.detail = detail
-        self.remedy = remedy
-        self.input = input
+        self.detail = _shortened(detail)
+        self.remedy = _shortened(remedy)
+        self.input = input and _shortened(input)
 
     def problem(self) -> dict[str, Any]:
         """This error as a problem document (RFC 9457) with the members `input` and `remedy` where known."""
@@ -160,3 +164,7 @@ class JobFailed(PhidiasError):
 
     def problem(self) -> dict[str, Any]:
         return self._problem
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

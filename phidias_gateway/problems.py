@@ -97,7 +97,7 @@ async def _gone(request: Request, error: Exception) -> Problem:
 async def _unforeseen(request: Request, error: Exception) -> Problem:
     """A fault of ours: the answer names the entry of the log, and says nothing of the inside."""
     instance = uuid.uuid4().urn
-    log.error("%s %s failed (%s)", request.method, request.url.path, instance)
+    log.error("%s %r failed (%s)", request.method, request.scope["path"], instance)
     problem = PhidiasError(
         "The gateway met an error that it did not foresee.",
         remedy=f"Try again; if it stays, give the administrator this number: {instance}",

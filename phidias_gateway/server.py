@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from phidias_gateway import logs
 from phidias_gateway.app import create_app
 from phidias_gateway.errors import PHIDIAS, PhidiasError
 from phidias_gateway.process_tree import start_ticks
@@ -70,7 +71,7 @@ def record_path(settings: Settings) -> Path:
 
 def serve(settings: Settings, *, port: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code. Raises CannotListen."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.to_stderr("%(asctime)s %(levelname)s %(name)s %(message)s")
     listener = _listen(settings.server.host, _port(settings, port))
     files = _open_files()
     stopping = asyncio.Event()

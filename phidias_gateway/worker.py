@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from phidias_gateway import causes, process_tree
+from phidias_gateway import causes, logs, process_tree
 from phidias_gateway.job_folder import JobFolder, Turn
 
 SUCCESSFUL, FAILED, NOT_OURS = 0, 1, 3
@@ -44,9 +44,7 @@ log = logging.getLogger("phidias.worker")
 
 def main() -> int:
     """Run one attempt of a job. Exit code 0: successful; 1: failed; 3: not to be run; 128 + n: ended by a signal."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
+    logs.to_stderr("%(asctime)s %(levelname)s %(message)s")
     logging.raiseExceptions = False  # a log on a full disk must not end the job
     numbers = sys.argv[2:]
     if len(numbers) not in (1, 2) or not all(number.isdecimal() for number in numbers):

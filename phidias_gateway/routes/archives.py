@@ -56,6 +56,6 @@ def _document(archive: Archive, path: str) -> Path | None:
     """The document at a path within the archive; None if there is none."""
     try:
         found = archive.local_path(archive.prefix + quote(path))
-    except ValueError:  # it would lie outside
+        return found if found is not None and found.suffix in DOCUMENTS and found.is_file() else None
+    except (ValueError, OSError):  # it would lie outside; its name is longer than any file's
         return None
-    return found if found is not None and found.suffix in DOCUMENTS and found.is_file() else None
