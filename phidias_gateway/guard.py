@@ -31,6 +31,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from phidias_gateway import guard_proxy
+from phidias_gateway.hosts import Hosts
 from phidias_gateway.references import Site
 
 # Isolated and without site packages, it starts in 30 ms.
@@ -41,23 +42,23 @@ PART = 64 * 1024
 
 _upstream: Mapping[str, str] = urllib.request.getproxies_environment()
 """The site's own proxies, before `cover` puts ours in their place"""
-_guards: dict[frozenset[str], Guard] = {}
+_guards: dict[Hosts, Guard] = {}
 _lock = threading.Lock()
 
 
 def guard(site: Site) -> Guard:
     """The guard of this process for a site; started when it is first asked for, and again should it have ended."""
     with _lock:
-        found = _guards.get(site.allow_hosts)
+        found = _guards.get(site.hosts)
         if found is None or not found.is_alive:
-            found = _guards[site.allow_hosts] = Guard(site.allow_hosts)
+            found = _guards[site.hosts] = Guard(site.hosts)
         return found
 
 
 class Guard:
     """A proxy on the loopback, for this process and those it starts (see `guard_proxy`)."""
 
-    def __init__(self, allow_hosts: frozenset[str]) -> None:
+    def __init__(self, hosts: Hosts) -> None:
         # libcurl would go around the proxy for these, whatever GDAL tells it; Python's environment keeps them.
         for name in ("no_proxy", "NO_PROXY"):
             os.unsetenv(name)
@@ -67,7 +68,7 @@ class Guard:
             self._process = subprocess.Popen(  # noqa: S603
                 [*COMMAND, str(listener.fileno())], stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
             )
-        told = {"secret": secret, "allowed": sorted(allow_hosts), "upstream": dict(_upstream)}
+        told = {"secret": secret, "allowed": sorted(hosts.allowed), "internal": hosts.internal, "upstream": _upstream}
         self._tell(told)
         self._credentials = f"{guard_proxy.USER}:{secret}"
         atexit.register(self.close)

@@ -46,12 +46,13 @@ _BETWEEN_NEIGHBOURS |= {MARK.lower().encode()}
 def main() -> None:
     """Serve on the listening socket of the descriptor given, until standard input ends.
 
-    Its first line is JSON: `secret`, `allowed` (see `Hosts`), `upstream` (see `Proxy`).
+    Its first line is JSON: `secret`, `allowed` and `internal` (see `Hosts`), `upstream` (see `Proxy`).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, meant for who started us
     told = json.loads(sys.stdin.buffer.readline())
     listener = socket.socket(fileno=int(sys.argv[-1]))
-    proxy = Proxy(listener, told["secret"], Hosts(frozenset(told["allowed"])), told["upstream"])
+    hosts = Hosts(frozenset(told["allowed"]), tuple(told["internal"]))
+    proxy = Proxy(listener, told["secret"], hosts, told["upstream"])
     threading.Thread(target=proxy.serve, daemon=True).start()
     sys.stdin.buffer.read()
     os._exit(0)

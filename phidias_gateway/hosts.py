@@ -16,6 +16,8 @@ class Hosts:
 
     allowed: frozenset[str] = frozenset()
     """Names or addresses that may be read although they are not public"""
+    internal: tuple[str, ...] = ()
+    """Networks that are not public although their addresses are"""
 
     def is_allowed(self, host: str) -> bool:
         """Whether the site allows it by this very name or address."""
@@ -31,22 +33,27 @@ class Hosts:
         except (OSError, UnicodeError, ValueError):  # a name that no host can have
             raise OSError(f"the host {host[:100]!a} cannot be found") from None
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
-        if not self.is_allowed(host) and not all(map(is_public, addresses)):
+        if not self.is_allowed(host) and not all(map(self._is_outside, addresses)):
             raise PermissionError(f"the host {host[:100]!a} is not a public address")
         return addresses
+
+    def _is_outside(self, address: str) -> bool:
+        networks = map(ipaddress.ip_network, self.internal)
+        return is_public(address) and not any(_destination(address) in network for network in networks)
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet's: not of this machine, link or site, nor of a group."""
+    ip = _destination(address)
+    return ip.is_global and not ip.is_multicast and (ip.version == 4 or ip in _GLOBAL_UNICAST)
+
+
+def _destination(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Where an IP address leads: what is mapped, of 6to4 or behind a translator (RFC 6052), to an IPv4 address."""
     ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        # What is mapped, of 6to4 or behind a translator (RFC 6052) leads to an IPv4 address.
-        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip.ipv4_mapped or ip.sixtofour
-        if inner is not None:
-            return is_public(str(inner))
-        if ip not in _GLOBAL_UNICAST:
-            return False
-    return ip.is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def _spelled(host: str) -> str:

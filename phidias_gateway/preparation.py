@@ -68,9 +68,7 @@ def read(process: Process[Any, Any], request: ExecuteRequest, settings: Settings
         annotation = None if field is None else field.annotation
         values[name] = resolver.resolve(name, value, annotation)
     inputs = _validate(process, values)
-    return Given(
-        inputs, Site(archives=(*resolver.archives, *settings.archives), allow_hosts=settings.references.allow_hosts)
-    )
+    return Given(inputs, settings.site.model_copy(update={"archives": (*resolver.archives, *settings.archives)}))
 
 
 def plan(process: Process[Any, Any], given: Given, most_parts: int) -> Prepared:

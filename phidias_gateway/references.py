@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from phidias_gateway.errors import InputError
 from phidias_gateway.hosts import Hosts
+
+
+def _is_network(value: str) -> str:
+    ip_network(value)
+    return value
+
+
+Network = Annotated[str, AfterValidator(_is_network)]
+"""A network, such as 192.0.2.0/24"""
 
 
 class Archive(BaseModel):
@@ -42,6 +53,13 @@ class Site(BaseModel):
     archives: tuple[Archive, ...] = ()
     allow_hosts: frozenset[str] = Field(default=frozenset())
     """Host names or addresses that may be read although they are not public."""
+    internal_networks: tuple[Network, ...] = ()
+    """Networks that are not public although their addresses are."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """The hosts that may be read."""
+        return Hosts(self.allow_hosts, self.internal_networks)
 
     def locate(self, href: str, *, input: str) -> str:
         """The local path or the http(s) address to read `href` from; an address is to be read through `guard`.
@@ -85,11 +103,10 @@ class Site(BaseModel):
                 f"The address at {host[:100]!r} holds a user name.",
                 remedy="Give one that can be read without signing in.",
             )
-        hosts = Hosts(self.allow_hosts)
-        if hosts.is_allowed(host):
+        if self.hosts.is_allowed(host):
             return
         try:
-            hosts.addresses(host, port or 443)
+            self.hosts.addresses(host, port or 443)
         except PermissionError:
             raise InputError(
                 input,

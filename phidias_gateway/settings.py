@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from phidias_gateway.errors import PhidiasError
-from phidias_gateway.references import Archive, Site
+from phidias_gateway.references import Archive, Network, Site
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
 """A name as Slurm's partitions and accounts have it"""
@@ -93,6 +93,8 @@ class Environment(Section):
 class ReferenceSettings(Section):
     allow_hosts: frozenset[str] = frozenset()
     """Hosts that inputs may point to although they are not public"""
+    internal_networks: tuple[Network, ...] = ()
+    """Networks of the site's own that are not public although their addresses are, such as "192.0.2.0/24\""""
     fetch_mb: Annotated[float, Field(gt=0)] = 10.0
     """Largest JSON input fetched by reference"""
     fetch_seconds: Annotated[float, Field(gt=0)] = 20.0
@@ -163,7 +165,11 @@ class Settings(BaseSettings):
 
     @property
     def site(self) -> Site:
-        return Site(archives=self.archives, allow_hosts=self.references.allow_hosts)
+        return Site(
+            archives=self.archives,
+            allow_hosts=self.references.allow_hosts,
+            internal_networks=self.references.internal_networks,
+        )
 
     def environment(self, name: str) -> Environment:
         """The software stack of that name, else the one named `default`, else this Python."""

@@ -210,6 +210,22 @@ def test_of_several_addresses_none_may_be_inside(names: Names, serve: Callable[[
     assert inside.seen == outside.seen == []
 
 
+def test_networks_of_the_site_are_not_public(names: Names, serve: Callable[[str], Server]) -> None:
+    server, site = serve("127.0.0.2"), Site(internal_networks=("127.0.0.0/30", "2001:db8::/32"))
+    names.publish("127.0.0.2")
+    with pytest.raises(InputError, match="not a public address"):
+        site.locate(server.url, input="raster")
+    assert get(site, server.url).status_code == 403
+    assert server.seen == []
+    assert get(Site(), server.url).content == SECRET
+    # An IPv6 address that leads to one of them.
+    names.publish("::ffff:127.0.0.2")
+    with pytest.raises(PermissionError):
+        site.hosts.addresses("::ffff:127.0.0.2", 80)
+    with pytest.raises(ValueError, match="network"):
+        Site(internal_networks=("127.0.0.1/8",))
+
+
 def test_a_connection_goes_to_the_address_that_was_checked(names: Names, serve: Callable[[str], Server]) -> None:
     server = serve("127.0.0.2")
     names.publish("127.0.0.2")
