@@ -251,7 +251,7 @@ class _Head:
     @property
     def closing(self) -> bool:
         """Whether the connection ends after this message."""
-        return b"HTTP/1.0" in self.start or self.value(b"connection").lower() == b"close"
+        return b"HTTP/1.0" in self.start or b"close" in self.value(b"connection").lower()
 
     def written(self, start: bytes, framing: bytes) -> bytes:
         """With another start line, and another framing of the body."""
@@ -270,7 +270,7 @@ def _pass_back(response: _Head, incoming: BufferedReader, client: socket.socket,
         client.sendall(response.written(start, _framing(length)))
     elif response.chunked:
         client.sendall(response.written(start, b"Transfer-Encoding: chunked"))
-        while size := int(incoming.readline(MAX_HEAD).partition(b";")[0], 16):
+        while size := _chunk_size(incoming.readline(MAX_HEAD)):
             client.sendall(b"%x\r\n" % size)
             _copy(incoming, client, size + 2)  # with the line's end
         while incoming.readline(MAX_HEAD) not in (b"\r\n", b"\n", b""):
@@ -285,6 +285,13 @@ def _pass_back(response: _Head, incoming: BufferedReader, client: socket.socket,
             client.sendall(part)
         return False
     return True
+
+
+def _chunk_size(line: bytes) -> int:
+    size = re.match(rb"([0-9A-Fa-f]{1,16})\s*(?:;.*)?$", line, re.DOTALL)
+    if size is None:
+        raise ValueError("a chunk has no size")
+    return int(size[1], 16)
 
 
 def _copy(incoming: BufferedReader, client: socket.socket, size: int) -> None:
@@ -319,9 +326,10 @@ def _join(one: socket.socket, other: socket.socket) -> None:
 def _place(authority: bytes, port: int | None = None) -> tuple[str, int]:
     """Host and port. Raises ValueError for what is no such thing."""
     match = re.fullmatch(rb"(?:\[([0-9A-Fa-f:.%]+)\]|([^\[\]@:/?#\s]+))(?::(\d{1,5}))?", authority)
-    if match is None or (match[3] is None and port is None):
+    found = int(match[3]) if match and match[3] else port
+    if match is None or found is None or found > 65535:
         raise ValueError("this is no host and port")
-    return (match[1] or match[2]).decode("latin-1"), int(match[3]) if match[3] else port or 0
+    return (match[1] or match[2]).decode("latin-1"), found
 
 
 def _connected(address: str, port: int) -> socket.socket:

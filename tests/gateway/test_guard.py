@@ -58,6 +58,10 @@ class Server:
                 elif path == "/chunks":
                     self.answer(200, b"4;x=y\r\nabcd\r\n400\r\n" + b"e" * 1024 + b"\r\n0\r\nT: r\r\n\r\n",
                                 **{"Transfer-Encoding": "chunked"})  # fmt: skip
+                elif path == "/no-chunks":
+                    self.answer(200, b"-5\r\nabcde\r\n0\r\n\r\n", **{"Transfer-Encoding": "chunked"})
+                elif path == "/no-length":
+                    self.answer(200, b"", **{"Content-Length": "-1"})
                 elif path == "/endless":
                     self.answer(200, SECRET, Connection="close")
                 elif path == "/same":
@@ -298,6 +302,9 @@ def test_a_connection_is_kept_for_the_next_request(serve: Callable[[str], Server
     assert len({port for _, port, _ in server.seen}) == 1
     assert server.seen[1][0] == "GET /x?y=%2F%20&z=1 HTTP/1.1"
     assert get(site, f"{server.url}/endless").content == SECRET
+    for path in ("/no-chunks", "/no-length"):
+        with pytest.raises(requests.RequestException):
+            get(site, server.url + path)
 
 
 def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(serve: Callable[[str], Server]) -> None:
