@@ -94,7 +94,7 @@ class ReferenceSettings(Section):
     allow_hosts: frozenset[str] = frozenset()
     """Hosts that inputs may point to although they are not public"""
     internal_networks: tuple[Network, ...] = ()
-    """Networks of the site's own that are not public although their addresses are, such as "192.0.2.0/24\""""
+    """Networks of the site's own that are not public although their addresses are, such as 192.0.2.0/24"""
     fetch_mb: Annotated[float, Field(gt=0)] = 10.0
     """Largest JSON input fetched by reference"""
     fetch_seconds: Annotated[float, Field(gt=0)] = 20.0
