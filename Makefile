@@ -20,6 +20,7 @@ test: setup  ## Run every test: unit, contract, headless QGIS, Orfeo ToolBox, a 
 bench: setup  ## Measure
 	@tools/setup.sh bench
 	@$(PYTHON) tools/bench.py
+	@$(PYTHON) tools/bench_gateway.py
 	@$(QGIS_PYTHON) tools/startup.py
 
 package: setup  ## Build the plugin's zip

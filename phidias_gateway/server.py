@@ -86,7 +86,7 @@ def serve(settings: Settings, *, port: int | None = None) -> int:
         forwarded_allow_ips=list(settings.server.trusted_proxies),
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=KEEP_ALIVE,
-        limit_concurrency=max(1, files - RESERVED),
+        limit_concurrency=max(files // 2, files - RESERVED),
     )
     server = _Server(config, stopping, record_path(settings), _url(listener))
     with listener:
