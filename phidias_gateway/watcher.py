@@ -68,7 +68,8 @@ class Watcher:
                     # One bad turn must not end the watch: everything is looked at anew in the next.
                     log.exception("a turn of the watch failed")
                     busy = True
-                pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds) if busy else _IDLE_SECONDS
+                due = max(0.0, self._survey_due - time.monotonic())
+                pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds, due) if busy else _IDLE_SECONDS
                 with contextlib.suppress(TimeoutError):
                     # Not wait_for: until Python 3.12 it could swallow a cancellation.
                     async with asyncio.timeout(pause):
