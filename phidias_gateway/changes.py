@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from phidias_gateway.job import Job
 from phidias_gateway.store import Change, Store
 
-_AT_ONCE = 50
+_AT_ONCE = 10
 """Of a thousand who wait for one job, so many are woken before others get their turn"""
 
 Waiting = asyncio.Future[Job | None]

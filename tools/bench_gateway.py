@@ -472,7 +472,7 @@ def store_full_of_jobs(folder: Path, figures: Figures, jobs: int) -> None:
     root = folder / "store"
     token = users(root, 1)[0]
     made = fill(root, jobs)
-    local = {"PHIDIAS_SCHEDULER__KIND": "local"}
+    local = {"PHIDIAS_SCHEDULER__KIND": "local", "PHIDIAS_SCHEDULER__MAX_PARALLEL": "1"}
     starts = []
     for _ in range(3):
         with serving(root, local) as gateway:
@@ -497,6 +497,7 @@ def store_full_of_jobs(folder: Path, figures: Figures, jobs: int) -> None:
             ("GET of one job", f"/jobs/{made[len(made) // 2].id}", None),
         ):
             figures.add(f"{name}, median of 20", 1000 * statistics.median(timed(connection, path, token)), "ms", asked)
+        figures.add("POST of a job, median of 20", 1000 * statistics.median(posted(connection, token)), "ms")
         figures.add("memory of the gateway", gateway.peak_mb(), "MB", 300)
     sweeping(root, token, made[:3000], figures)
 
@@ -511,6 +512,23 @@ def timed(connection: http.client.HTTPConnection, path: str, token: str, times: 
         found.append(time.monotonic() - began)
         if answer.status != 200:
             raise SystemExit(f"{path} was answered {answer.status}")
+    return found
+
+
+def posted(connection: http.client.HTTPConnection, token: str, times: int = 20) -> list[float]:
+    """How long a POST takes, until the job is recorded and queued; the jobs are dismissed."""
+    found, locations = [], []
+    headers = {"Authorization": f"Bearer {token}"}
+    for _ in range(times):
+        began = time.monotonic()
+        connection.request("POST", ECHO, echo(pause=600), {**headers, "Prefer": "respond-async"})
+        answer = connection.getresponse()
+        answer.read()
+        found.append(time.monotonic() - began)
+        locations.append(answer.headers["Location"])
+    for location in locations:
+        connection.request("DELETE", location, headers=headers)
+        connection.getresponse().read()
     return found
 
 
@@ -570,6 +588,7 @@ def fill(root: Path, count: int) -> list[Job]:
                 remedy=None if told is None else told["remedy"],
                 problem=told,
                 native_id=str(number),
+                size=100_000 if status is Status.SUCCESSFUL else 0,
             )
         )
         (root / "jobs" / made[-1].id).mkdir()

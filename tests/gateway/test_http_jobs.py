@@ -56,6 +56,7 @@ def test_the_list_is_filtered(user: Running) -> None:
         ("datetime=2026-02-02/2026-02-01", "datetime"),
         ("minDuration=-1", "minDuration"),
         ("maxDuration=x", "maxDuration"),
+        ("processID=" + ",".join(map(str, range(101))), "processID"),
     ],
 )
 def test_a_bad_filter_is_named(gateway: Running, query: str, name: str) -> None:

@@ -122,6 +122,40 @@ def test_filters(store: Store) -> None:
     assert store.count_open("ada", Status.RUNNING) == 1
 
 
+def test_a_page_holds_what_all_its_filters_let_through_in_order(store: Store) -> None:
+    statuses, names = list(Status), ["echo", "other", "third"]
+    made = [
+        job(
+            number // 2, status=statuses[number % 5], process_id=names[number % 3], owner="ada" if number % 7 else "eve"
+        )
+        for number in range(200)
+    ]
+    store.record_all(made)
+    for processes in ([], ["echo"], ["third", "echo", "echo"], ["nothing"]):
+        for states in ([], [Status.FAILED], [Status.RUNNING, Status.FAILED, Status.RUNNING]):
+            for since, until in ((None, None), (20, 70), (70, 70), (None, 30), (90, None)):
+                start, end = (None if at is None else START + timedelta(minutes=at) for at in (since, until))
+                wanted = [
+                    each.id
+                    for each in made
+                    if each.owner == "ada"
+                    and (not processes or each.process_id in processes)
+                    and (not states or each.status in states)
+                    and (start is None or each.created >= start)
+                    and (end is None or each.created <= end)
+                ]
+                found: list[str] = []
+                after = None
+                while True:
+                    page = store.page(
+                        "ada", processes=processes, statuses=states, since=start, until=end, after=after, limit=7
+                    )
+                    found += [each.id for each in page.jobs]
+                    if (after := page.next) is None:
+                        break
+                assert found == sorted(wanted, reverse=True)
+
+
 def test_every_question_of_the_daily_round_uses_an_index(store: Store) -> None:
     """Reading 100,000 ended jobs to find the open ones would be felt twice a second."""
     questions = []
