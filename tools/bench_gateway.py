@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ulid import ULID
 
@@ -531,10 +532,13 @@ def posted(connection: http.client.HTTPConnection, token: str, times: int = 20) 
         answer = connection.getresponse()
         answer.read()
         found.append(time.monotonic() - began)
-        locations.append(answer.headers["Location"])
+        locations.append(urlsplit(answer.headers["Location"]).path)
     for location in locations:
         connection.request("DELETE", location, headers=headers)
-        connection.getresponse().read()
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"DELETE {location} was answered {answer.status}")
     return found
 
 

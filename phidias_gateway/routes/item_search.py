@@ -70,7 +70,7 @@ class Search(BaseModel):
         )
 
 
-def by_query(
+async def by_query(
     bbox: Annotated[str | None, Query(max_length=400, description="West, south, east, north in WGS 84")] = None,
     intersects: Annotated[str | None, Query(max_length=8000, description="A GeoJSON geometry")] = None,
     datetime: Annotated[str | None, Query(max_length=80, description="Instant or interval (RFC 3339)")] = None,

@@ -9,14 +9,16 @@ from fastapi import Request
 from phidias_gateway.http_errors import BadParameter
 
 
-def each_once(request: Request) -> None:
+async def each_once(request: Request) -> None:
     """Raises BadParameter for a parameter that comes twice and is no list: which of both is meant nobody knows."""
+    if not request.query_params:
+        return
     for name, schema in _declared(request).items():
         if schema.get("type") != "array" and len(request.query_params.getlist(name)) > 1:
             raise BadParameter(f"{name!r} is given more than once.", remedy="Give it once.", input=name)
 
 
-def only_known(request: Request) -> None:
+async def only_known(request: Request) -> None:
     """Raises BadParameter for a parameter that the operation does not have (OGC API - Features 1.0, 7.7).
 
     Whoever filters by what is not supported must not take all for the answer.
