@@ -63,13 +63,11 @@ class Watcher:
         try:
             while True:
                 try:
-                    busy = await self._turn()
+                    pause = await self._turn()
                 except Exception:
                     # One bad turn must not end the watch: everything is looked at anew in the next.
                     log.exception("a turn of the watch failed")
-                    busy = True
-                due = max(0.0, self._survey_due - time.monotonic())
-                pause = min(_LOOK_SECONDS, self._scheduler.survey_seconds, due) if busy else _IDLE_SECONDS
+                    pause = _LOOK_SECONDS
                 with contextlib.suppress(TimeoutError):
                     # Not wait_for: until Python 3.12 it could swallow a cancellation.
                     async with asyncio.timeout(pause):
@@ -81,13 +79,14 @@ class Watcher:
                 task.cancel()
             await asyncio.gather(*questions, return_exceptions=True)
 
-    async def _turn(self) -> bool:
+    async def _turn(self) -> float:
+        """Look at everything that is due; returns how long nothing will be."""
         # Before the jobs are read: one that is being submitted meanwhile would be judged by what it was.
         busy = self._submitter.busy()
         jobs = await asyncio.to_thread(self._store.open_jobs)
         self._reconciler.forget({job.name for job in jobs})
         if not (jobs or self._survey or time.monotonic() >= self._strays_due):
-            return False
+            return _IDLE_SECONDS
         idle = [job for job in jobs if job.id not in busy]
         survey = await self._surveyed(idle)
         # Looked at after the survey: what ended before it has its outcome in the folder by now.
@@ -103,7 +102,10 @@ class Watcher:
         if survey is not None:
             self._strays_due = time.monotonic() + _IDLE_SECONDS
             await self._end_strays(survey.tasks, jobs)
-        return bool(jobs or self._survey)
+        if not (jobs or self._survey):
+            return _IDLE_SECONDS
+        survey_due = max(0.0, self._survey_due - time.monotonic())
+        return min(_LOOK_SECONDS, self._scheduler.survey_seconds, survey_due)
 
     async def _surveyed(self, jobs: Sequence[Job]) -> Survey | None:
         """The survey that has come to its end, if one has. A slow one goes on in the background."""
