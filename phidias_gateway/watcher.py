@@ -24,7 +24,7 @@ from phidias_gateway.submission import Submitter
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 """Between two looks at the folders of running jobs"""
-_SHARE = 10
+_SHARE = 5
 """A survey, or a look at all folders, that takes t seconds is not repeated within this many times t"""
 _LONGEST_WAIT = 30.0
 _IDLE_SECONDS = 600.0
