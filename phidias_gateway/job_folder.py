@@ -269,8 +269,9 @@ class JobFolder:
         return descriptor
 
     def is_over(self, attempt: int) -> bool:
-        """Whether the attempt has nothing to do any more: it was revoked, or the job has its outcome."""
-        return self.is_revoked(attempt) or (self.path / "result.json").exists()
+        """Whether the attempt has nothing to do any more: it was revoked, or the job has its outcome or was removed."""
+        there = (self.path / "request.json").exists()
+        return self.is_revoked(attempt) or (self.path / "result.json").exists() or not there
 
     def touch(self, turn: Turn) -> None:
         """Renew the claim: its worker lives."""

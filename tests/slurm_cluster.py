@@ -141,13 +141,15 @@ class SlurmCluster:
     def end_node(self, node: str) -> list[int]:
         """Take a node away with all that runs on it, as a power cut does. Returns the ended processes of its jobs."""
         self.signal(node, signal.SIGKILL)
-        spool = f"SLURMD_NODENAME={node}".encode()
-        mark = f"SLURM_CONF={self.folder / 'slurm.conf'}".encode()
+        mine = {f"SLURM_CONF={self.folder / 'slurm.conf'}".encode(), f"SLURMD_NODENAME={node}".encode()}
         ended = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                environment = (entry / "environ").read_bytes().split(b"\0") if entry.name.isdigit() else []
-                if mark in environment and spool in environment:
+                if entry.name.isdigit() and mine <= set((entry / "environ").read_bytes().split(b"\0")):
+                    # Before the job, what would tell the controller of its end.
+                    parent = Path("/proc") / (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    if (parent / "comm").read_text().startswith("slurmstepd"):
+                        os.kill(int(parent.name), signal.SIGKILL)
                     os.kill(int(entry.name), signal.SIGKILL)
                     ended.append(int(entry.name))
         return ended

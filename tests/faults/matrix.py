@@ -21,7 +21,7 @@ from backend_client import Job
 from backend_client.errors import GatewayError, GatewayUnreachable, NoSuchJob
 from phidias_gateway.job_folder import Turn
 from tests.faults.site import NeverHappened, Site, until
-from tests.gateway.jobs_of import processes_of
+from tests.gateway.jobs_of import processes_of, runs
 from tests.slurm_cluster import SlurmCluster
 
 LOCAL, SLURM = "local", "slurm"
@@ -40,9 +40,12 @@ class Expected:
 
 GOOD = Expected()
 AGAIN = Expected(executions=(2,))
+LOST_PARTS = Expected(executions=(6, 7))
+"""Four parts, one or two of them again, and the end"""
 DISMISSED = Expected("dismissed")
 DISMISSED_UNRUN = Expected("dismissed", executions=(0,))
 ONE_AT_A_TIME = {"PHIDIAS_SCHEDULER__MAX_PARALLEL": "1"}
+TWO_AT_A_TIME = {"PHIDIAS_SCHEDULER__MAX_PARALLEL": "2", "PHIDIAS_SCHEDULER__TASKS_AT_ONCE": "2"}
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,19 @@ def _outcome(site: Site, job_id: str, expected: Expected, verdict: Verdict) -> l
     if site.executions() not in expected.executions:
         wrong.append(f"{site.executions()} executions")
     if job and job.status == "successful":
-        content = site.client().download(site.client().results(job_id)["data"].href, site.root / "data").read_bytes()
-        if content != b"data":
-            wrong.append("the result is not what the job wrote")
+        wrong += _results(site, job_id)
     if job and not wrong and not site.gone(job_id):
         wrong.append("the job cannot be removed")
     return wrong
+
+
+def _results(site: Site, job_id: str) -> list[str]:
+    results = site.client().results(job_id)
+    if "made" in results:
+        made = results["made"].value
+        return [] if made == [f"{part} of {len(made)}" for part in range(len(made))] else ["parts are missing"]
+    content = site.client().download(results["data"].href, site.root / "data").read_bytes()
+    return [] if content == b"data" else ["the result is not what the job wrote"]
 
 
 def _times(job: Job) -> list[str]:
@@ -209,6 +219,15 @@ class Submission(Moment):
 
     def over(self, site: Site, job_id: str) -> bool:
         return site.status(job_id) == "running"
+
+
+class Parts(Submission):
+    name = "submission of a job in 3 parts"
+    expected = Expected(executions=(4,))
+
+    def during(self, site: Site, job_id: str) -> str:
+        (site.root / "armed").touch()
+        return site.submit("shared", parts=3, seconds=1.0)
 
 
 class Finishing(Moment):
@@ -288,7 +307,7 @@ class Removal(Moment):
         return site.status(job_id) == "gone" and not site.folder(job_id).path.exists()
 
 
-MOMENTS = (FirstStart(), Submission(), Finishing(), Failing(), Dismissal(), Removal())
+MOMENTS = (FirstStart(), Submission(), Parts(), Finishing(), Failing(), Dismissal(), Removal())
 ON = {moment.name: (LOCAL,) if isinstance(moment, FirstStart | Removal) else BOTH for moment in MOMENTS}
 """Where it makes a difference"""
 
@@ -421,6 +440,34 @@ def gateway_and_supervisor(site: Site) -> str:
     site.kill()
     _kill_supervisor(site, job_id)
     site.start()
+    return job_id
+
+
+@row("kill -9 the gateway", "two parts of four run", Expected(executions=(5,)), variables=TWO_AT_A_TIME)
+def gateway_while_parts_run(site: Site) -> str:
+    site.start()
+    job_id = site.submit("shared", parts=4, seconds=2.0)
+    site.running(job_id)
+    site.restart()
+    return job_id
+
+
+@row("kill -9 the gateway", "the end of a job in parts is made", Expected(executions=(4,)))
+def gateway_while_the_end_is_made(site: Site) -> str:
+    site.start()
+    job_id = site.submit("shared", parts=3, end_seconds=2.0)
+    until(lambda: "end" in runs(site.counted), "the end is made")
+    site.restart()
+    return job_id
+
+
+@row("kill -9 a worker's first process", "three parts run", Expected("failed", "worker-killed", (3,)), quick=[SLURM])
+def worker_of_a_part(site: Site) -> str:
+    site.start()
+    job_id = site.submit("shared", parts=3, seconds=4.0)
+    claim = site.running(job_id)
+    site.fault()
+    os.kill(claim.pid, signal.SIGKILL)
     return job_id
 
 
@@ -558,13 +605,19 @@ def controller_without_state(site: Site) -> str:
 def node_lost(site: Site) -> str:
     site.start()
     job_id = site.submit(seconds=3.0)
-    claim = site.running(job_id)
-    step = int(Path(f"/proc/{claim.pid}/stat").read_text().rpartition(")")[2].split()[1])
-    site.cluster.signal(site.cluster.node_of(site.jobs / job_id), signal.SIGKILL)
-    for pid in (step, claim.pid, *_below(claim.pid)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    site.running(job_id)
     site.fault()
+    site.cluster.end_node(site.cluster.node_of(site.jobs / job_id))
+    return job_id
+
+
+@row("slurmd killed with all it runs", "two of four parts run on it", LOST_PARTS, on=[SLURM], slurm={"node_timeout": 5})
+def node_of_parts_lost(site: Site) -> str:
+    site.start()
+    job_id = site.submit("shared", parts=4, seconds=5.0)
+    until(lambda: len(runs(site.counted)) == 4, "all parts run")
+    site.fault()
+    site.cluster.end_node("n1")
     return job_id
 
 

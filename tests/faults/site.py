@@ -257,9 +257,11 @@ class Site:
             return ""
 
     def running(self, job_id: str) -> Claim:
-        """Wait until the job's worker has begun the work."""
-        until(lambda: job_id in runs(self.counted), "the job runs")
-        claim = until(lambda: self.folder(job_id).claim(Turn(1)), "the job has a worker")
+        """Wait until the job's worker, or that of its first part, has begun the work."""
+        until(lambda: {job_id, "0"} & set(runs(self.counted)), "the job runs")
+        turns = (Turn(1), Turn(1, 0))
+        claims = (self.folder(job_id).claim(turn) for turn in turns)
+        claim = next(claim for claim in claims if claim is not None)
         until(lambda: self.job(job_id).status == "running", "the job is seen to run")
         return claim
 
@@ -326,10 +328,10 @@ class Site:
         """Remove the ended job, as its owner does. Whether it is not to be found any more."""
         self.insist(lambda: self.client().dismiss(job_id))
         try:
-            self.job(job_id)
-        except NoSuchJob:
-            return not (self.jobs / job_id).exists()
-        return False
+            until(lambda: self.status(job_id) == "gone" and not (self.jobs / job_id).exists(), "it is gone", 30)
+        except NeverHappened:
+            return False
+        return True
 
     def _rows(self, query: str) -> list[Any]:
         with contextlib.closing(sqlite3.connect(self.store / "gateway.sqlite3", timeout=30)) as connection:
