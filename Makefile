@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 QGIS_PYTHON := QT_QPA_PLATFORM=offscreen .venv-qgis/bin/python
 
-.PHONY: help setup demo test bench package lint format screenshots snapshot clean
+.PHONY: help setup demo test faults bench package lint format screenshots snapshot clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ demo: setup  ## Run the main job on a real Sentinel-2 scene, through QGIS, and d
 
 test: setup  ## Run every test: unit, contract, headless QGIS, Orfeo ToolBox, a private two-node Slurm
 	@tools/test.sh
+
+faults: setup  ## Break everything around a job, at every step, and print what became of it (about a quarter of an hour)
+	@$(PYTHON) tools/faults.py
 
 bench: setup  ## Measure
 	@tools/setup.sh bench

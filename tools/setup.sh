@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client gdal-bin openssh-server nginx-light openssl fonts-dejavu-core
-  python3-venv)
+  libfaketime python3-venv)
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 

@@ -5,7 +5,7 @@ removed, a commit, a program started, a process killed. The gateway dies before 
 may be long in coming: after a commit, and after a program was started.
 
     FAULT_ARMED   a file name pattern: steps count from the moment that such a file is there
-    FAULT_STEP    the step to die at; 0 only counts
+    FAULT_STEP    the number of the step to die at, or its name; 0 only counts
     FAULT_STEPS   the file that gets the name of each step
 """
 
@@ -29,7 +29,7 @@ FILES = {"os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 
 class Steps:
-    def __init__(self, armed: str, last: int, told: str, root: str) -> None:
+    def __init__(self, armed: str, last: str, told: str, root: str) -> None:
         self.armed, self.last, self.root = armed, last, root
         self.told = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.counting = False
@@ -43,7 +43,7 @@ class Steps:
                 return
             self.count += 1
             os.write(self.told, f"{name}\n".encode())
-            if self.count == self.last:
+            if self.last in (str(self.count), name):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def audit(self, event: str, values: tuple[Any, ...]) -> None:
@@ -108,7 +108,7 @@ if __name__ == "__main__":
     install(
         Steps(
             environment["FAULT_ARMED"],
-            int(environment["FAULT_STEP"]),
+            environment["FAULT_STEP"],
             environment["FAULT_STEPS"],
             environment["PHIDIAS_STORE__ROOT"],
         )

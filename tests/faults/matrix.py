@@ -123,7 +123,8 @@ def judge(row: Row, folder: Path, cluster: SlurmCluster | None) -> Verdict:
             verdict.wrong.append(f"{type(error).__name__}: {error}")
         verdict.executions = site.executions()
         if steps := site.steps():
-            verdict.moment = f"{row.moment}: {steps[-1]}" if site.killed_itself else f"{row.moment}: all steps done"
+            step = steps[-1] if site.killed_itself else "all steps done"
+            verdict.moment = row.moment if row.moment.endswith(step) else f"{row.moment}: {step}"
     return verdict
 
 
@@ -312,8 +313,8 @@ ON = {moment.name: (LOCAL,) if isinstance(moment, FirstStart | Removal) else BOT
 """Where it makes a difference"""
 
 
-def killed_at(moment: Moment, step: int, scheduler: str) -> Row:
-    """The row of a gateway that dies at that step."""
+def killed_at(moment: Moment, step: int | str, scheduler: str) -> Row:
+    """The row of a gateway that dies at that step: its number, or the name as `dying_gateway` gives it."""
 
     def play(site: Site) -> str:
         with ThreadPoolExecutor(1) as executor:
@@ -325,7 +326,27 @@ def killed_at(moment: Moment, step: int, scheduler: str) -> Row:
             site.restart()
             return moment.after(site, doing.result())
 
-    return Row("kill -9 the gateway", moment.name, scheduler, play, moment.expected)
+    where = moment.name if isinstance(step, int) else f"{moment.name}: {step}"
+    return Row("kill -9 the gateway", where, scheduler, play, moment.expected)
+
+
+def quick_rows() -> list[Row]:
+    """The few that run among the tests: the quickest that tell most."""
+    steps = (
+        (Submission(), LOCAL, "before rename plan.json.new"),
+        (Submission(), LOCAL, "after a commit"),
+        (Submission(), LOCAL, "after starting a worker"),
+        (Submission(), SLURM, "before starting sbatch"),
+        (Submission(), SLURM, "after starting sbatch"),
+        (Finishing(), SLURM, "before a commit"),
+        (Failing(), LOCAL, "before link outcome.gateway.json"),
+        (Dismissal(), LOCAL, "before a kill"),
+        (Dismissal(), SLURM, "before starting scancel"),
+        (Removal(), LOCAL, "before remove result.json"),
+    )
+    return [killed_at(moment, step, scheduler) for moment, scheduler, step in steps] + [
+        row for row in ROWS if row.quick
+    ]
 
 
 def count_steps(moment: Moment, folder: Path, cluster: SlurmCluster | None) -> int:

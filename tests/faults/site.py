@@ -137,8 +137,11 @@ class Site:
         self._spawn(["-m", "phidias_gateway.cli"], variables)
         until(self._answers, "the gateway answers")
 
-    def start_dying(self, step: int, armed: str) -> None:
-        """Start a gateway that kills itself at that step after a file of the pattern `armed` has come."""
+    def start_dying(self, step: int | str, armed: str) -> None:
+        """Start a gateway that kills itself at that step, once a file of the pattern `armed` is there.
+
+        `step` is its number (0: it only counts) or its name.
+        """
         told = {"FAULT_STEP": str(step), "FAULT_ARMED": armed, "FAULT_STEPS": str(self.root / "steps")}
         self._spawn([str(HERE / "dying_gateway.py")], told)
         until(lambda: self.died or self._answers(), "the gateway answers")
@@ -223,7 +226,7 @@ class Site:
     # --- a user's client ---------------------------------------------------------------------------------------------
 
     def client(self) -> Gateway:
-        session = requests.Session()
+        session = self.closing.enter_context(requests.Session())
         session.trust_env = False
         return Gateway(f"http://127.0.0.1:{self.port}", token=self.token, session=session)
 
