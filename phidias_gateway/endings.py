@@ -18,7 +18,7 @@ def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[s
     the job's times are in order by our clock.
     """
     started, finished = job.started, datetime.fromisoformat(result["finished"])
-    now = max(datetime.now(UTC), job.created)
+    now = _now(job)
     if not job.created <= finished <= now:
         finished = now
     if result["seconds"] is not None:
@@ -35,15 +35,15 @@ def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[s
             "core_hours": job.resources.cpus * float(result.get("busy_seconds", result["seconds"])) / 3600,
         }
         return {**_closed(retention_days), **times, **done}
-    return {**failure(result["error"], retention_days), **times}
+    return {**failure(job, result["error"], retention_days), **times}
 
 
-def failure(problem: Mapping[str, Any], retention_days: float) -> dict[str, Any]:
+def failure(job: Job, problem: Mapping[str, Any], retention_days: float) -> dict[str, Any]:
     """For a job that failed with this problem document."""
     return {
         **_closed(retention_days),
         "status": Status.FAILED,
-        "finished": datetime.now(UTC),
+        "finished": _now(job),
         "problem": problem,
         "cause": causes.cause_of(problem),
         "message": problem["detail"],
@@ -51,15 +51,20 @@ def failure(problem: Mapping[str, Any], retention_days: float) -> dict[str, Any]
     }
 
 
-def dismissal(retention_days: float) -> dict[str, Any]:
+def dismissal(job: Job, retention_days: float) -> dict[str, Any]:
     """For a job whose owner does not want it any more; it stays open until it is gone from the scheduler."""
     return {
         **_closed(retention_days),
         "status": Status.DISMISSED,
         "step": Step.CANCELLING,
-        "finished": datetime.now(UTC),
+        "finished": _now(job),
         "message": "Dismissed",
     }
+
+
+def _now(job: Job) -> datetime:
+    """The time by our clock, which may have been moved back meanwhile."""
+    return max(datetime.now(UTC), job.started or job.created)
 
 
 def _size(outputs: Mapping[str, Any]) -> int:

@@ -137,9 +137,11 @@ class Jobs:
                     return replace(job, status=Status.DISMISSED, message="Removed")
             elif job.status is Status.DISMISSED:
                 return job
-            elif changed := await self._changes.apply([Change(job, dismissal(self._settings.limits.retention_days))]):
-                await self._end(changed[0])
-                return changed[0]
+            else:
+                new = dismissal(job, self._settings.limits.retention_days)
+                if changed := await self._changes.apply([Change(job, new)]):
+                    await self._end(changed[0])
+                    return changed[0]
 
     async def _end(self, job: Job) -> None:
         """Keep the worker from starting, and end it if it runs. What fails here, the watch does again."""

@@ -173,7 +173,8 @@ class Reconciler:
             kept = int(result["attempt"]) if values["status"] is Status.SUCCESSFUL else None
         except (ValueError, TypeError, KeyError, AttributeError):
             log.error("the outcome of %s cannot be read", job.id)
-            values, kept = failure(causes.problem("outcome-unreadable"), self._settings.limits.retention_days), None
+            problem = causes.problem("outcome-unreadable")
+            values, kept = failure(job, problem, self._settings.limits.retention_days), None
         folder = self._folder(job)
         if job.parts > 1:
             parts = await asyncio.to_thread(look_at_parts, folder, job.parts)
@@ -215,7 +216,7 @@ class Reconciler:
         except OSError as error:
             log.error("the folder of %s cannot be used: %s", job.id, error)
             cause = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else cause
-            return Change(job, failure(causes.problem(cause), self._settings.limits.retention_days))
+            return Change(job, failure(job, causes.problem(cause), self._settings.limits.retention_days))
 
     def _is_current(self, job: Job) -> bool:
         now = self._store.get(job.id)

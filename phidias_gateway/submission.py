@@ -96,7 +96,7 @@ class Submitter:
         except (SubmissionRefused, OSError) as error:
             cause = "refused" if isinstance(error, SubmissionRefused) else "not-started"
             problem = causes.problem(cause, str(error))
-            await self._changes.apply([Change(job, failure(problem, self._settings.limits.retention_days))])
+            await self._changes.apply([Change(job, failure(job, problem, self._settings.limits.retention_days))])
             return
         log.info("%s is %s", job.name, native_id)
         known = {"step": Step.SUBMITTED, "native_id": native_id}

@@ -551,13 +551,15 @@ def _below(pid: int) -> list[int]:
 
 # --- Slurm -----------------------------------------------------------------------------------------------------------
 
+FORGETFUL = {"min_job_age": 2}
 
-@row("slurmctld stopped (SIGSTOP)", "sbatch asks it; it goes on in 3 s", on=[SLURM], slurm={"min_job_age": 2})
+
+@row("slurmctld stopped (SIGSTOP)", "sbatch asks it; it goes on in 3 s", on=[SLURM], quick=[SLURM], slurm=FORGETFUL)
 def controller_stopped_shortly(site: Site) -> str:
     return _submitted_to_a_stopped_controller(site, 3)
 
 
-@row("slurmctld stopped (SIGSTOP)", "sbatch has given up when it goes on", on=[SLURM], slurm={"min_job_age": 2})
+@row("slurmctld stopped (SIGSTOP)", "sbatch has given up when it goes on", on=[SLURM], slurm=FORGETFUL)
 def controller_stopped_for_long(site: Site) -> str:
     return _submitted_to_a_stopped_controller(site, 25)
 
@@ -573,7 +575,7 @@ def _submitted_to_a_stopped_controller(site: Site, seconds: float) -> str:
         return job_id.result()
 
 
-@row("slurmctld killed and started again", "sbatch asks it", on=[SLURM], slurm={"min_job_age": 2})
+@row("slurmctld killed and started again", "sbatch asks it", on=[SLURM], slurm=FORGETFUL)
 def controller_killed_during_sbatch(site: Site) -> str:
     site.start()
     site.cluster.signal("slurmctld", signal.SIGSTOP)
@@ -586,7 +588,7 @@ def controller_killed_during_sbatch(site: Site) -> str:
         return job_id.result()
 
 
-@row("slurmctld killed and started again", "it has just taken the job", on=[SLURM], slurm={})
+@row("slurmctld killed and started again", "it has just taken the job", on=[SLURM], quick=[SLURM], slurm={})
 def controller_killed_after_sbatch(site: Site) -> str:
     site.start()
     job_id = site.submit(seconds=1.0)
@@ -596,7 +598,7 @@ def controller_killed_after_sbatch(site: Site) -> str:
     return job_id
 
 
-@row("slurmctld killed, started again after the job has ended", "the job runs", on=[SLURM], slurm={"min_job_age": 2})
+@row("slurmctld killed, started again after the job has ended", "the job runs", on=[SLURM], slurm=FORGETFUL)
 def controller_away_at_the_end(site: Site) -> str:
     site.start()
     job_id = site.submit(seconds=3.0)
@@ -652,7 +654,6 @@ def node_silent(site: Site) -> str:
     return job_id
 
 
-FORGETFUL = {"min_job_age": 2}
 SELDOM = {"PHIDIAS_SCHEDULER__POLL_SECONDS": "6"}
 
 
@@ -749,7 +750,7 @@ def scancel_fails_for_a_waiting_job(site: Site) -> str:
     return job_id
 
 
-@row("sbatch's answer is lost", "submission", on=[SLURM])
+@row("sbatch's answer is lost", "submission", on=[SLURM], quick=[SLURM])
 def answer_lost(site: Site) -> str:
     site.tool("sbatch", '"$REAL" "$@" >/dev/null; echo "sbatch: error: Socket timed out on send/recv" >&2; exit 1')
     site.start()

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from phidias_gateway.job import Status, Step
-from phidias_gateway.job_folder import JobFolder, Turn
-from tests.gateway.jobs_of import PACK, ended, processes_of, running, runs, settings, submit, until
+from tests.gateway.jobs_of import ended, processes_of, running, runs, settings, submit, until
 
 pytestmark = pytest.mark.usefixtures("trouble_pack")
 
@@ -123,22 +118,6 @@ def test_a_job_dismissed_while_it_waits_never_runs(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_killed_worker_is_no_success(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with running(settings(tmp_path)) as jobs:
-            job = await submit(jobs, way="children", seconds=1000)
-            await until(lambda: len(processes_of(job.id)) == 6)
-            claim = JobFolder(tmp_path / "jobs" / job.id).claim(Turn(1))
-            assert claim is not None
-            assert claim.pid is not None
-            os.kill(claim.pid, signal.SIGKILL)
-            job = await ended(jobs, job)
-            assert (job.status, job.cause) == (Status.FAILED, "worker-killed")
-            await until(lambda: not processes_of(job.id))
-
-    asyncio.run(scenario())
-
-
 def test_a_worker_that_cannot_start_fails_its_job(tmp_path: Path) -> None:
     async def scenario() -> None:
         made = settings(tmp_path)
@@ -187,106 +166,3 @@ def test_a_job_that_ended_while_no_gateway_ran_is_told_truthfully(tmp_path: Path
             assert (job.status, job.cause) == (Status.FAILED, "worker-killed")
 
     asyncio.run(scenario())
-
-
-KILLED = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from phidias_gateway.schedulers.local import LocalScheduler
-from phidias_gateway.job_folder import JobFolder, Turn
-from phidias_gateway.store import Store
-from tests.gateway.jobs_of import running, settings, submit
-
-moment, root = sys.argv[1], Path(sys.argv[2])
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Dying(LocalScheduler):
-    async def submit(self, task):
-        if moment == "before submission":
-            die()
-        native_id = await super().submit(task)
-        if moment == "after submission":
-            die()
-        return native_id
-
-
-if moment == "before record":
-    Store.record = lambda *_, **__: die()
-if moment == "after record":
-    Store.update = lambda *_, **__: die()
-
-
-async def main():
-    made = settings(root)
-    async with running(made, Dying(made.scheduler)) as jobs:
-        await submit(jobs, key="once", seconds=1.0, runs=str(root / "runs"))
-        if moment == "while running":
-            while not (root / "runs").exists():
-                await asyncio.sleep(0.01)
-            die()
-
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize(
-    "moment", ["before record", "after record", "before submission", "after submission", "while running"]
-)
-def test_a_gateway_killed_at_any_moment_of_a_submission_makes_one_run(tmp_path: Path, moment: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{PACK}:{Path(__file__).parents[2]}"}
-    killed = subprocess.run([sys.executable, "-c", KILLED, moment, str(tmp_path)], env=environment, timeout=60)
-    assert killed.returncode == -signal.SIGKILL
-
-    async def scenario() -> None:
-        async with running(settings(tmp_path)) as jobs:
-            if moment == "before record":
-                assert list((tmp_path / "jobs").iterdir()) == []
-            # The client was not answered: it asks again, with the same key.
-            job = await submit(jobs, key="once", seconds=1.0, runs=str(tmp_path / "runs"))
-            job = await ended(jobs, job)
-            assert job.status is Status.SUCCESSFUL
-            assert len(jobs.list("ada").jobs) == 1
-            await until(lambda: not processes_of(job.id))
-            assert runs(tmp_path / "runs") == [job.id]
-
-    asyncio.run(scenario())
-
-
-def test_ten_posts_at_once_with_one_key_make_one_job(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with running(settings(tmp_path)) as jobs:
-            counted = str(tmp_path / "runs")
-            answers = await asyncio.gather(*(submit(jobs, key="k", runs=counted) for _ in range(10)))
-            assert len({job.id for job in answers}) == 1
-            await ended(jobs, answers[0])
-            assert runs(tmp_path / "runs") == [answers[0].id]
-            assert [path.name for path in (tmp_path / "jobs").iterdir()] == [answers[0].id]
-
-    asyncio.run(scenario())
-
-
-def test_a_full_disk_ends_the_job_as_failed(tmp_path: Path) -> None:
-    root = tmp_path / "small"
-    root.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(root)], capture_output=True, text=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-
-    async def scenario() -> None:
-        async with running(settings(root, limits={"min_free_gb": 0})) as jobs:
-            job = await ended(jobs, await submit(jobs, way="fill"))
-            assert (job.status, job.cause) == (Status.FAILED, "disk-full")
-            assert json.loads((root / "jobs" / job.id / "result.json").read_text())["error"]["status"] == 507
-            assert shutil.disk_usage(root).free > 1_000_000
-
-    try:
-        asyncio.run(scenario())
-    finally:
-        subprocess.run(["umount", str(root)], check=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ulid import ULID
 
+from phidias_gateway.errors import DiskFull
 from phidias_gateway.job import Job, Status, Step
 from phidias_gateway.process import Resources
 from phidias_gateway.store import Change, Store, StoreUnusable
@@ -250,3 +251,15 @@ def test_a_store_closes_while_other_threads_read(tmp_path: Path) -> None:
         made.close()
         for reader in readers:
             reader.result()
+
+
+def test_a_full_disk_is_said_and_does_no_lasting_harm(store: Store) -> None:
+    connection = store._connection()
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(DiskFull):
+        store.record(job(message="x" * 1_000_000), key=None, digest="d", check=unchecked)
+    connection.execute("PRAGMA max_page_count = 100000")
+    made = job(1000)
+    store.record(made, key=None, digest="d", check=unchecked)
+    assert store.get(made.id) == made

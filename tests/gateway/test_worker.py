@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from phidias_gateway import process_tree
+from phidias_gateway.endings import ending
 from phidias_gateway.environments import worker_environment
-from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.job_folder import JobFolder, Turn
+from phidias_gateway.reconcile import look
 from phidias_gateway.worker import NOT_OURS
+from tests.gateway.jobs_of import processes_of, until
+from tests.gateway.test_store import job as make_job
 
 
 @pytest.fixture
@@ -93,3 +102,75 @@ def test_a_workers_environment_holds_nothing_of_the_gateway() -> None:
     own = {"PATH": "/bin", "LC_ALL": "C", "https_proxy": "p", "PHIDIAS_TOKEN": "t", "SBATCH_TIMELIMIT": "1", "FOO": "x"}
     made = worker_environment({**own, "LANG": "a\nb", "BASH_FUNC_x%%": "() { :; }"}, {"MODEL": "m"})
     assert made == {"PATH": "/bin", "LC_ALL": "C", "https_proxy": "p", "PYTHONUNBUFFERED": "1", "MODEL": "m"}
+
+
+def test_a_folder_full_of_nonsense_can_be_read(folder: JobFolder) -> None:
+    for nonsense in (b"", b"[1]", b"\xff{", b'{"percent": "much"}', b"null"):
+        (folder.path / "claim.1").write_bytes(nonsense)
+        (folder.path / "progress.json").write_bytes(nonsense)
+        (folder.path / "result.json").write_bytes(nonsense)
+        claim = folder.claim(Turn(1))
+        assert claim is not None
+        assert claim.pid is None
+        assert folder.progress() == (0, "")
+        assert look(folder, make_job()).result in ({}, {"percent": "much"})
+    assert not folder.forbid(1, 1)  # whoever made it: it was not the gateway
+
+
+def test_a_worker_whose_job_has_ended_or_was_removed_ends(folder: JobFolder) -> None:
+    assert not folder.is_over(1)
+    (folder.path / "result.json").touch()
+    assert folder.is_over(1)
+    folder.remove()
+    assert folder.is_over(1)
+
+
+def test_no_process_survives_whichever_of_the_worker_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import signal, subprocess, sys, time; from phidias_gateway import process_tree as tree\n"
+        "ending = {signal.SIGTERM}; signal.pthread_sigmask(signal.SIG_BLOCK, {*ending, signal.SIGCHLD})\n"
+        "def run():\n"
+        "    tree.adopt_orphans()\n"
+        "    sleep = [sys.executable, '-c', 'import time; time.sleep(1000)', sys.argv[1]]\n"
+        "    subprocess.Popen(sleep, start_new_session=True)\n"
+        "    print('ready', flush=True); signal.sigwait(ending); tree.end_descendants(tree.os.getpid()); return 9\n"
+        "sys.exit(tree.guarded(run, ending))"
+    )
+    for below, expected in ((False, -signal.SIGKILL), (True, -signal.SIGKILL)):
+        mark = f"{tmp_path}-{below}"
+        with subprocess.Popen([sys.executable, "-c", code, mark], stdout=subprocess.PIPE) as worker:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+            children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+            os.kill(int(children[0]) if below else worker.pid, signal.SIGKILL)
+            assert worker.wait(30) == expected
+        asyncio.run(until(lambda mark=mark: not processes_of(mark)))
+
+
+def test_processes_are_found_among_such_of_any_name() -> None:
+    rename = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'\\xff) S 1 ('); print(1, flush=True); time.sleep(1000)"
+    with subprocess.Popen(
+        [sys.executable, "-c", rename], stdout=subprocess.PIPE, env={**os.environ, "MARK": "x"}
+    ) as odd:
+        assert odd.stdout is not None
+        odd.stdout.readline()
+        assert process_tree.start_ticks(odd.pid) is not None
+        process_tree.end_marked("MARK=x", None, None)
+        assert odd.wait(30) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=-1), timedelta(0), timedelta(hours=1)])
+def test_a_jobs_times_are_in_order_whatever_the_nodes_clock_says(wrong: timedelta) -> None:
+    job = replace(make_job(), created=datetime.now(UTC) - timedelta(minutes=10))
+    now = datetime.now(UTC)
+    result = {
+        "status": "failed",
+        "error": {"type": "x", "detail": "d"},
+        "started": (now + wrong - timedelta(minutes=5)).isoformat(),
+        "finished": (now + wrong).isoformat(),
+        "seconds": 300.0,
+    }
+    values = ending(job, result, 1)
+    assert values["finished"] - values["started"] == timedelta(minutes=5)
+    assert job.created <= values["started"]
+    assert values["finished"] <= datetime.now(UTC)
