@@ -17,10 +17,10 @@ def ending(job: Job, result: Mapping[str, Any], retention_days: float) -> dict[s
     The file is written where the job ran: a clock there, or ours meanwhile, may be wrong. What counts is the duration;
     the job's times are in order by our clock.
     """
-    started, finished = job.started, datetime.fromisoformat(result["finished"])
-    now = _now(job)
+    finished, now = datetime.fromisoformat(result["finished"]), _now(job)
     if not job.created <= finished <= now:
         finished = now
+    started = None if result["started"] is None else min(job.started or finished, finished)
     if result["seconds"] is not None:
         ran = timedelta(seconds=max(0.0, float(result["seconds"])))
         started = max(job.created, finished - ran)

@@ -280,15 +280,14 @@ def _last_words(folder: JobFolder, job: Job) -> str:
 
 def _publish_failure(folder: JobFolder, job: Job, problem: Mapping[str, Any]) -> dict[str, Any]:
     """Make the failure the job's outcome, unless a worker was quicker. Returns what the outcome is now."""
-    now = datetime.now(UTC)
     outcome = {
         "status": "failed",
         "outputs": {},
         "error": dict(problem),
         "attempt": job.attempt,
         "started": job.started.isoformat() if job.started else None,
-        "finished": now.isoformat(),
-        "seconds": (now - job.started).total_seconds() if job.started else None,
+        "finished": datetime.now(UTC).isoformat(),
+        "seconds": None,
     }
     folder.prepare("outcome.gateway.json", outcome)
     folder.publish("outcome.gateway.json", None)

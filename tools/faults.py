@@ -2,7 +2,9 @@
 
     python tools/faults.py [--at-once 4] [--only WORDS]
 
-Exit code 1 if any row is wrong. What was done for a wrong row is kept in `build/faults`.
+`executions` is how often a process was run (of a job in parts: its parts and its end), `seconds` the time from the
+fault until the job had its final status. Exit code 1 if any row is wrong. What a wrong row has left is kept in
+`build/faults`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import argparse
 import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from tests.slurm_cluster import SlurmCluster
 
 BUILD = ROOT / "build" / "faults"
 HEAD = ("fault", "moment", "scheduler", "executions", "final status", "seconds", "verdict")
-WIDTHS = (62, 66, 9, 10, 27, 7)
+WIDTHS = (63, 70, 9, 10, 26, 7)
 
 
 def main() -> int:
@@ -37,7 +39,7 @@ def main() -> int:
         return 1
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
-    print(line(HEAD), line(["-" * width for width in (*WIDTHS, 7)]), sep="\n", flush=True)
+    print(line(HEAD), line(["-" * len(cell) for cell in HEAD]), sep="\n", flush=True)
     count = bad = skipped = 0
     with SlurmCluster.start(BUILD / "slurm") as cluster, ThreadPoolExecutor(options.at_once) as executor:
         for future in started(executor, cluster, options.only.lower().split()):
@@ -94,9 +96,10 @@ def told(verdict: Verdict) -> str:
     return line((row.fault, verdict.moment, row.scheduler, str(verdict.executions), verdict.status, seconds, judgement))
 
 
-def line(cells: list[str] | tuple[str, ...]) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)]
-    return " | ".join([*padded, *cells[len(WIDTHS) :]])
+def line(cells: Sequence[str]) -> str:
+    """A row of a Markdown table; the last column is as wide as it needs."""
+    padded = [" ".join(cell.split()).ljust(width) for cell, width in zip(cells, (*WIDTHS, 0), strict=True)]
+    return f"| {' | '.join(padded)} |"
 
 
 if __name__ == "__main__":

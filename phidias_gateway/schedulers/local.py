@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -24,6 +25,8 @@ from phidias_gateway.settings import SchedulerSettings
 log = logging.getLogger(__name__)
 _REMEMBERED = 5000
 """Ended tasks that a survey still shows"""
+_NOT_NOW = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""Too many processes or open files, too little memory: not for ever"""
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
@@ -191,6 +194,9 @@ class LocalScheduler:
                 self._runs[run.key] = run
             except OSError as error:
                 log.error("the worker of %s cannot be started: %s", run.task.name, error)
+                if error.errno in _NOT_NOW:
+                    self._queue.appendleft(run)
+                    return
                 self._forget(run.key, "not-started")
 
     def _forget(self, key: Key, cause: str) -> None:

@@ -82,8 +82,10 @@ class SlurmScheduler:
                 )
         except TimeoutError:
             raise SubmissionUnknown("sbatch did not answer") from None
-        except OSError as error:
+        except (FileNotFoundError, PermissionError) as error:
             raise SubmissionRefused(f"sbatch cannot be run: {error}") from None
+        except OSError as error:  # too many processes or open files: not for ever
+            raise SubmissionUnknown(f"sbatch cannot be run now: {error}") from None
         if code == 0:
             native_id = out.strip().split(";")[0]
             if not native_id.isdecimal():

@@ -823,9 +823,15 @@ def preempted_by_requeue(site: Site) -> str:
     return _preempted(site)
 
 
-def _preempted(site: Site) -> str:
+@row("pushed aside, with 5 s of grace", "the job runs", AGAIN, on=[SLURM], slurm=CANCELLING)
+def preempted_with_grace(site: Site) -> str:
+    site.cluster.run("scontrol", "update", "PartitionName=main", "GraceTime=5")
+    return _preempted(site, 15.0)
+
+
+def _preempted(site: Site, seconds: float = 6.0) -> str:
     site.start()
-    job_id = site.submit(seconds=6.0)
+    job_id = site.submit(seconds=seconds)
     site.running(job_id)
     site.fault()
     urgent = ["--partition=urgent", "--nodes=2", "--exclusive", "--time=5", f"--chdir={site.root}", "--wrap=sleep 8"]

@@ -1,12 +1,14 @@
-"""Jobs on the local scheduler, with real workers: every way to end, and gateways that are killed."""
+"""Jobs on the local scheduler, with real workers: every way to end, and gateways that come and go."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +131,25 @@ def test_a_worker_that_cannot_start_fails_its_job(tmp_path: Path) -> None:
         async with running(made) as jobs:
             job = await ended(jobs, await submit(jobs))
             assert (job.status, job.cause) == (Status.FAILED, "not-started")
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_cannot_start_just_now_starts_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn, refused = os.posix_spawnp, [errno.EAGAIN, errno.EMFILE]
+
+    def full(*arguments: Any, **options: Any) -> int:
+        if refused:
+            raise OSError(refused.pop(), "too many")
+        return spawn(*arguments, **options)
+
+    monkeypatch.setattr(os, "posix_spawnp", full)
+
+    async def scenario() -> None:
+        async with running(settings(tmp_path)) as jobs:
+            job = await ended(jobs, await submit(jobs, runs=str(tmp_path / "runs")))
+            assert (job.status, job.attempt) == (Status.SUCCESSFUL, 1)
+            assert runs(tmp_path / "runs") == [job.id]
 
     asyncio.run(scenario())
 
