@@ -3,8 +3,8 @@
     python tools/faults.py [--at-once 4] [--only WORDS]
 
 `executions` is how often a process was run (of a job in parts: its parts and its end), `seconds` the time from the
-fault until the job had its final status. Exit code 1 if any row is wrong. What a wrong row has left is kept in
-`build/faults`.
+fault, or from the end of one that lasts, until the job had its final status. Exit code 1 if any row is wrong. What a
+wrong row has left is kept in `build/faults`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.faults.matrix import MOMENTS, ON, ROWS, SLURM, Row, Verdict, count_steps, judge, killed_at
+from tests.faults.matrix import ROWS
+from tests.faults.rows import SLURM, Row, Verdict, judge
+from tests.faults.steps import MOMENTS, ON, count_steps, killed_at
 from tests.slurm_cluster import SlurmCluster
 
 BUILD = ROOT / "build" / "faults"
@@ -42,10 +44,13 @@ def main() -> int:
     print(line(HEAD), line(["-" * len(cell) for cell in HEAD]), sep="\n", flush=True)
     count = bad = skipped = 0
     with SlurmCluster.start(BUILD / "slurm") as cluster, ThreadPoolExecutor(options.at_once) as executor:
-        for future in started(executor, cluster, options.only.lower().split()):
-            verdict = future.result()
-            print(told(verdict), flush=True)
-            count, bad, skipped = count + 1, bad + bool(verdict.wrong), skipped + bool(verdict.skipped)
+        try:
+            for future in started(executor, cluster, options.only.lower().split()):
+                verdict = future.result()
+                print(told(verdict), flush=True)
+                count, bad, skipped = count + 1, bad + bool(verdict.wrong), skipped + bool(verdict.skipped)
+        finally:
+            executor.shutdown(cancel_futures=True)
     print(f"{count} rows, {bad} wrong, {skipped} not played")
     return 1 if bad else 0
 

@@ -68,7 +68,7 @@ class Site:
     ids: set[str] = field(default_factory=set)
     """Of all jobs that were made"""
     failed_at: float = 0.0
-    """When the fault came (monotonic)"""
+    """When the fault came or ended (monotonic)"""
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -163,7 +163,7 @@ class Site:
         self.start(**variables)
 
     def fault(self) -> None:
-        """It is now that the fault comes."""
+        """It is now that the fault comes; or, where it lasts, that it ends."""
         self.failed_at = time.monotonic()
 
     def steps(self) -> list[str]:
@@ -268,6 +268,12 @@ class Site:
         until(lambda: self.job(job_id).status == "running", "the job is seen to run")
         return claim
 
+    def waiting(self) -> str:
+        """The id of a new job that is seen to wait in the queue."""
+        job_id = self.submit()
+        until(lambda: "Waiting" in self.job(job_id).message, "the job is seen to wait")
+        return job_id
+
     def ended(self, job_id: str) -> Job:
         """The job as soon as it has ended."""
         deadline = time.monotonic() + PATIENCE
@@ -282,6 +288,24 @@ class Site:
         path.write_text(f"#!/bin/sh\nREAL={shutil.which(name)}\n{script}\n")
         path.chmod(0o755)
         path.replace(self.tools / name)
+
+    @contextlib.contextmanager
+    def closed_partition(self) -> Iterator[None]:
+        """While this lasts, no job of Slurm starts."""
+        self.cluster.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+        try:
+            yield
+        finally:
+            self.cluster.run("scontrol", "update", "PartitionName=main", "State=UP")
+
+    @contextlib.contextmanager
+    def behind_another(self) -> Iterator[None]:
+        """While this lasts, another job takes the local scheduler's only place."""
+        other = self.client().execute("trouble", {"seconds": 1000.0}).id
+        try:
+            yield
+        finally:
+            until(lambda: self.gone(other), "the other job is removed")
 
     @contextlib.contextmanager
     def broken(self, name: str, script: str) -> Iterator[None]:

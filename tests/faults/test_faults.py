@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.faults.matrix import SLURM, Row, Verdict, judge, quick_rows
+from tests.faults.matrix import quick_rows
+from tests.faults.rows import SLURM, Row, Verdict, judge
 from tests.slurm_cluster import SlurmCluster
 
 AT_ONCE = 5
