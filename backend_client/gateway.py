@@ -54,9 +54,7 @@ from backend_client.models import (
 )
 from backend_client.patience import Cancel, never
 from backend_client.results import Result
-from backend_client.ssh import COMMAND
 from backend_client.stac import Scene
-from backend_client.tunnel import SshTunnel
 from backend_client.uploads import upload
 
 logger = logging.getLogger(__name__)
@@ -92,7 +90,7 @@ class Gateway:
         cls,
         host: str,
         *,
-        command: str = COMMAND,
+        command: str = "phidias-gateway",
         timeout: Timeout = (10.0, 60.0),
         cache: DescriptionCache | None = None,
     ) -> Gateway:
@@ -102,6 +100,8 @@ class Gateway:
         command: path of `phidias-gateway` there. The tunnel is closed with this object, the gateway runs on.
         Raises PackageMissing (paramiko), BadConnection, GatewayUnreachable, GatewayFailed.
         """
+        from backend_client.tunnel import SshTunnel
+
         tunnel = SshTunnel(host, command=command)
         tunnel.open()
         session = requests.Session()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import importlib.metadata
 import os
 import platform
 import re
@@ -93,6 +92,8 @@ def version() -> str:
 
 
 def _versions() -> Iterator[str]:
+    import importlib.metadata
+
     yield f"PHIDIAS {version()}"
     yield f"QGIS {Qgis.QGIS_VERSION}, Qt {qVersion()}, PyQt {PYQT_VERSION_STR}, GDAL {gdal.VersionInfo('RELEASE_NAME')}"
     yield f"Python {platform.python_version()} ({sys.executable})"

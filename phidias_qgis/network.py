@@ -10,7 +10,7 @@ import errno
 import http.client
 import io
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -23,8 +23,10 @@ from requests.utils import get_encoding_from_headers
 
 from backend_client import BadConnection
 from backend_client.patience import never
-from backend_client.tunnel import SshTunnel
 from phidias_qgis.i18n import tr
+
+if TYPE_CHECKING:
+    from backend_client.tunnel import SshTunnel
 
 LOOK_FOR_CANCEL = 100
 """Milliseconds between two looks at the feedback"""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from backend_client.ssh import COMMAND
-from backend_client.tunnel import SshTunnel
+if TYPE_CHECKING:
+    from backend_client.tunnel import SshTunnel
 
 HERE = "127.0.0.1"
 Way = tuple[str, str]
@@ -19,6 +20,10 @@ _lock = threading.Lock()
 
 def tunnel(host: str, command: str) -> SshTunnel:
     """The tunnel to a host; the first who sends a request opens it. Raises BadConnection for what is no host."""
+    # Not before somebody needs it: QGIS starts with all connections being read.
+    from backend_client.ssh import COMMAND
+    from backend_client.tunnel import SshTunnel
+
     with _lock:
         if (host, command) not in _tunnels:
             _tunnels[host, command] = SshTunnel(host, command=command or COMMAND)

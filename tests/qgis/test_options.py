@@ -18,7 +18,8 @@ from qgis.PyQt.QtWidgets import QDialog
 from phidias_qgis import connection
 from phidias_qgis.connection import Connection
 from phidias_qgis.connection_dialog import ConnectionDialog, TryOut
-from phidias_qgis.options import OptionsFactory, OptionsPage
+from phidias_qgis.options import OptionsFactory
+from phidias_qgis.options_page import OptionsPage
 from tests.qgis.conftest import RunningGateway
 from tests.qgis.window import Window
 
