@@ -19,7 +19,7 @@ import re
 import shlex
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -71,6 +71,11 @@ class Host:
     def __str__(self) -> str:
         return f"{self.user}@{self.name}" if self.user else self.name
 
+    @property
+    def command(self) -> str:
+        """What reaches it in a terminal."""
+        return f"ssh -p {self.port} {self}" if self.port else f"ssh {self}"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -110,9 +115,7 @@ class Line:
         self.close()
 
     def close(self) -> None:
-        for client in reversed(self.clients):
-            with contextlib.suppress(EOFError, OSError):  # the other side was quicker
-                client.close()
+        _close(self.clients)
 
 
 def connect(host: Host, command: str = COMMAND) -> Line:
@@ -127,7 +130,7 @@ def connect(host: Host, command: str = COMMAND) -> Line:
         paramiko = None  # type: ignore[assignment]
     if paramiko is None or tuple(map(int, paramiko.__version__.split(".")[:2])) < OLDEST:
         raise PackageMissing(
-            "Connections through SSH need the Python package paramiko.",
+            "Connections through SSH need the Python package paramiko, 2.12 or newer.",
             remedy="Install it with 'python -m pip install paramiko' in the Python that runs this, and restart.",
         )
     clients: list[paramiko.SSHClient] = []
@@ -136,14 +139,13 @@ def connect(host: Host, command: str = COMMAND) -> Line:
         transport = _transport(clients[-1])
         return Line(*_up(transport, host, command), transport, tuple(clients))
     except BaseException as error:
-        for client in clients:
-            client.close()
+        _close(clients)
         if isinstance(error, GatewayError):
             raise
         if isinstance(error, (paramiko.SSHException, OSError, EOFError)):
             raise GatewayUnreachable(
                 f"The SSH connection to {host} broke off ({error or type(error).__name__}).",
-                remedy=f"Check that 'ssh {host}' works in a terminal.",
+                remedy=f"Check that '{host.command}' works in a terminal.",
             ) from None
         raise
 
@@ -182,7 +184,6 @@ def _sign_in(
     client.set_missing_host_key_policy(_policy(host))
     for path in _known_hosts(options):
         client.load_system_host_keys(path)
-    only_those = str(options.get("identitiesonly", "no")).lower() == "yes"
     keys: Any = [path for path in options.get("identityfile", ()) if os.access(path, os.R_OK)]
     try:
         client.connect(
@@ -190,8 +191,8 @@ def _sign_in(
             port,
             user,
             key_filename=keys,
-            allow_agent=not only_those,
-            look_for_keys=not only_those,
+            # The agent may hold the very key that is named, unlocked.
+            look_for_keys=str(options.get("identitiesonly", "no")).lower() != "yes",
             sock=way,
             timeout=CONNECT_SECONDS,
             banner_timeout=CONNECT_SECONDS,
@@ -233,8 +234,8 @@ def _policy(host: Host) -> paramiko.MissingHostKeyPolicy:
             digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
             raise BadConnection(
                 f"The host {hostname} is not known on this computer. Its key is {key.get_name()} SHA256:{digest}.",
-                remedy=f"Compare it with the one that the site publishes; then run 'ssh {host}' once in a terminal, "
-                "which asks whether to keep it.",
+                remedy="Compare it with the one that the site publishes; then run "
+                f"'{host.command}' once in a terminal, which asks whether to keep it.",
             )
 
     return Reject()
@@ -251,7 +252,7 @@ def _refusal(error: Exception, host: Host, name: str, port: int, user: str) -> G
             f"The key of {name} is not the one that is known on this computer: somebody may be listening in, or the "
             "host was set up anew.",
             remedy=f"Ask the site. If it has a new key, run 'ssh-keygen -R {_bracketed(name, port)}' and then "
-            f"'ssh {host}' in a terminal.",
+            f"'{host.command}' in a terminal.",
         )
     if isinstance(error, paramiko.PasswordRequiredException):
         return BadConnection(
@@ -261,7 +262,8 @@ def _refusal(error: Exception, host: Host, name: str, port: int, user: str) -> G
     if isinstance(error, paramiko.BadAuthenticationType):
         return BadConnection(
             f"{name} wants a password or a code of {user}, besides or instead of an SSH key.",
-            remedy=f"Ask the site for a way to sign in with a key alone: 'ssh {host}' must work without a question.",
+            remedy="Ask the site for a way to sign in with a key alone: "
+            f"'{host.command}' must work without a question.",
         )
     if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
         found = (
@@ -271,10 +273,10 @@ def _refusal(error: Exception, host: Host, name: str, port: int, user: str) -> G
         )
         return BadConnection(
             f"{name} {found} (user {user}).",
-            remedy=f"Check the user name, and that 'ssh {host}' works in a terminal without a question; a key with a "
-            "passphrase must be in your SSH agent ('ssh-add').",
+            remedy=f"Check the user name, and that '{host.command}' works in a terminal without a question; "
+            "a key with a passphrase must be in your SSH agent ('ssh-add').",
         )
-    remedy = f"Check its name, your network or VPN, and that 'ssh {host}' works in a terminal."
+    remedy = f"Check its name, your network or VPN, and that '{host.command}' works in a terminal."
     if isinstance(error, socket.gaierror):
         return GatewayUnreachable(f"The host {name} cannot be found.", remedy=remedy)
     if isinstance(error, (socket.timeout, TimeoutError)) or "Timeout" in str(error):
@@ -287,7 +289,7 @@ def _refusal(error: Exception, host: Host, name: str, port: int, user: str) -> G
         return GatewayUnreachable(f"{name}, port {port}, does not answer as an SSH server ({error}).", remedy=remedy)
     return BadConnection(
         f"The SSH connection to {host} cannot be made ({type(error).__name__}: {error}).",
-        remedy=f"Check ~/.ssh, and that 'ssh {host}' works in a terminal.",
+        remedy=f"Check ~/.ssh, and that '{host.command}' works in a terminal.",
     )
 
 
@@ -386,6 +388,12 @@ def _transport(client: paramiko.SSHClient) -> paramiko.Transport:
     if transport is None:
         raise GatewayUnreachable("The SSH connection is closed.")
     return transport
+
+
+def _close(clients: Sequence[paramiko.SSHClient]) -> None:
+    for client in reversed(clients):
+        with contextlib.suppress(EOFError, OSError):  # the other side was quicker
+            client.close()
 
 
 def _bracketed(name: str, port: int) -> str:

@@ -127,9 +127,11 @@ class _Collection(QgsDataCollectionItem):
     def told(self, text: str, *, is_error: bool = False) -> QgsDataItem:
         """A child that only says something."""
         if is_error:
-            return QgsErrorItem(self, text, f"{self.path()}/error")
-        item = QgsDataItem(Qgis.BrowserItemType.Custom, self, text, f"{self.path()}/note", KEY)
-        item.setState(Qgis.BrowserItemState.Populated)
+            item = QgsErrorItem(self, text, f"{self.path()}/error")
+        else:
+            item = QgsDataItem(Qgis.BrowserItemType.Custom, self, text, f"{self.path()}/note", KEY)
+            item.setState(Qgis.BrowserItemState.Populated)
+        item.setToolTip(text)  # the whole of it, where the panel is narrow
         return item
 
 

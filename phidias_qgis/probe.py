@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from qgis.core import QgsFeedback, QgsTask
 
 from backend_client import GatewayError, GatewayStatus
+from phidias_qgis import tunnels
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
 
@@ -46,6 +47,8 @@ def scheduler_name(kind: str) -> str:
 
 def look(target: Connection, feedback: QgsFeedback) -> Found:
     """Ask the gateway of a connection what it is. Blocks: not in the window. Raises GatewayError."""
+    if target.is_ssh:
+        tunnels.try_again(target.url, target.command)
     gateway = target.gateway(feedback, seconds=SECONDS)
     landing = gateway.landing()
     processes = gateway.processes()

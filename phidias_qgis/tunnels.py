@@ -31,6 +31,14 @@ def tunnel(host: str, command: str) -> SshTunnel:
         return _tunnels[host, command]
 
 
+def try_again(host: str, command: str) -> None:
+    """A person asks for another attempt at a host that refused."""
+    with _lock:
+        known = _tunnels.get((host, command))
+    if known is not None:
+        known.forgive()
+
+
 def close(kept: Collection[Way] = ()) -> None:
     """Close all tunnels but those that are still wanted."""
     with _lock:

@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend_client import BadConnection, Cancelled, Gateway, GatewayError, GatewayFailed, GatewayUnreachable
+from backend_client import (
+    BadConnection,
+    Cancelled,
+    Gateway,
+    GatewayError,
+    GatewayFailed,
+    GatewayUnreachable,
+    PackageMissing,
+)
 from backend_client import ssh as ssh_module
 from backend_client.patience import Backoff
 from backend_client.ssh import Host
@@ -168,8 +177,9 @@ def test_a_changed_host_key_is_refused(at_home: SshServer, tmp_path: Path) -> No
 
 
 def test_a_key_that_does_not_open_is_not_tried_again_and_again(at_home: SshServer) -> None:
-    (at_home.ssh / "id_ed25519").unlink()
-    keygen(at_home.ssh / "id_ed25519.new").rename(at_home.ssh / "id_ed25519")
+    key = (at_home.ssh / "id_ed25519").rename(at_home.ssh / "good")
+    (at_home.ssh / "id_ed25519.pub").unlink()
+    keygen(at_home.ssh / "id_ed25519")
     tunnel = SshTunnel("login", command=str(GATEWAY))
     before = at_home.log.count("Connection from")
     for _ in range(3):
@@ -178,8 +188,12 @@ def test_a_key_that_does_not_open_is_not_tried_again_and_again(at_home: SshServe
         # What knows nothing of tunnels sees its connection end, and does not knock either.
         with pytest.raises(requests.ConnectionError):
             requests.get(tunnel.url, timeout=10)
-    tunnel.close()
     assert at_home.log.count("Connection from") == before + 1
+    # Until the person has put it right, and says so.
+    key.rename(at_home.ssh / "id_ed25519")
+    tunnel.forgive()
+    assert requests.get(f"{tunnel.url}/conformance", timeout=30).status_code == 200
+    tunnel.close()
 
 
 def test_no_key_at_all(at_home: SshServer) -> None:
@@ -211,6 +225,9 @@ def test_a_locked_key_needs_the_agent(at_home: SshServer, monkeypatch: pytest.Mo
                 assert agent.poll() is None
                 time.sleep(0.01)
             subprocess.run(["ssh-add", plain], check=True, capture_output=True, timeout=30)
+            # Also where the configuration keeps to the key that is named.
+            with open(at_home.ssh / "config", "a") as config:
+                config.write(f"  IdentitiesOnly yes\n  IdentityFile {key}\n")
             assert Gateway.over_ssh("login", command=str(GATEWAY)).processes()
         finally:
             agent.terminate()
@@ -295,6 +312,13 @@ def test_a_circle_in_the_configuration(at_home: SshServer) -> None:
     assert "~/.ssh/config cannot be used" in refused().detail
 
 
+def test_without_paramiko_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    error = refused()
+    assert isinstance(error, PackageMissing)
+    assert "pip install paramiko" in error.remedy
+
+
 @pytest.mark.parametrize(
     ("text", "host"),
     [
@@ -306,6 +330,11 @@ def test_a_circle_in_the_configuration(at_home: SshServer) -> None:
 )
 def test_hosts_as_people_write_them(text: str, host: Host) -> None:
     assert Host.parse(text) == host
+
+
+def test_the_command_that_a_person_is_told_to_run() -> None:
+    assert Host.parse("ada@login").command == "ssh ada@login"
+    assert Host.parse("ada@login:2222").command == "ssh -p 2222 ada@login"
 
 
 @pytest.mark.parametrize(
