@@ -299,7 +299,7 @@ def _up(transport: paramiko.Transport, host: Host, command: str) -> tuple[tuple[
     with contextlib.closing(channel):
         channel.settimeout(UP_SECONDS)
         # The login shell reads this: one quoted word, relative to the home directory in which it starts.
-        channel.exec_command(f"{shlex.quote(_checked(command))} up")
+        channel.exec_command(f"{shlex.quote(_checked(command))} up")  # nosec B601
         channel.shutdown_write()
         try:
             answer = channel.makefile("rb").read(1 << 20).decode(errors="replace")
