@@ -430,6 +430,16 @@ class Gateway:
         """The JSON object at `href`, such as the Item of a result. Raises UnexpectedAnswer if it is something else."""
         return self._connection.document("GET", href)[0]
 
+    def has(self, href: str) -> bool:
+        """Whether a file of mine is at this address of the gateway."""
+        if not href.startswith(self.url + "/"):
+            return False
+        try:
+            self._connection.request("HEAD", public_url(href))
+        except NotFound:
+            return False
+        return True
+
     def upload(self, path: str | Path, *, progress: Progress | None = None, cancelled: Cancel = never) -> str:
         """Bring a local file to the gateway, unless it is there; the address to give as {"href": ...} in inputs."""
         return upload(self._connection, path, progress=progress, cancelled=cancelled)

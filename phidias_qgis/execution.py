@@ -111,6 +111,8 @@ class Execution:
     def _uploaded(self, value: Any) -> Any:
         if not isinstance(value, LocalFile):
             return value
+        if value.original and self.gateway.has(value.original):
+            return {"href": value.original}
         self._feedback.pushInfo(tr("Uploading {}").format(value.path))
 
         def progress(done: int, total: int | None) -> None:

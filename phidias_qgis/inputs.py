@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,8 @@ class LocalFile:
     """The value of an input that must be uploaded before the job can read it."""
 
     path: Path
+    original: str = field(default="", repr=False)
+    """Where a gateway has its content already, if it still has"""
 
 
 def parameter_name(identifier: str) -> str:

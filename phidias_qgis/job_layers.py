@@ -41,6 +41,7 @@ class JobLayers:
 
     def downloaded(self, path: Path, href: str, name: str, *, raster: bool) -> QgsMapLayer:
         """A result that was written to `path`; its style and metadata are kept beside it, where QGIS finds them."""
+        links.remember_copy(path, href)
         layer = layers.open_file(str(path), name, raster=raster)
         if layer.isValid() and self.dress(layer, file_of(href), name):
             keep_beside(layer, path)

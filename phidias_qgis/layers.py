@@ -97,6 +97,4 @@ def _look_for_no_side_files(href: str) -> None:
     """
     if hasattr(gdal, "SetPathSpecificOption"):
         folder = href.partition("?")[0].rpartition("/")[0]
-        for raster in (True, False):
-            prefix = streamed(folder, raster=raster)
-            gdal.SetPathSpecificOption(prefix, "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+        gdal.SetPathSpecificOption(STREAMED + folder, "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")

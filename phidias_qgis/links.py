@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from qgis.core import QgsFeedback
@@ -14,7 +15,7 @@ from phidias_qgis.references import Reference, file_of
 
 STREAMED = "/vsicurl/"
 """How GDAL reads an address by range"""
-STREAMED_VECTOR = "/vsicurl?url="
+STREAMED_VECTOR = "/vsicurl?empty_dir=yes&url="
 """The same with the address encoded. QGIS empties GDAL's cache of the other form before it opens a vector layer, and so
 would ask the gateway in the main thread for what another thread has just read"""
 WORN = 0.75
@@ -57,12 +58,24 @@ class Links:
         self._lock = threading.Lock()
         self._references: dict[str, Reference] = {}
         self._newest: dict[Reference, Link] = {}
+        self._copies: dict[Path, tuple[tuple[int, int], str]] = {}
 
     def remember(self, reference: Reference, href: str) -> None:
         """Note that the file of `reference` can be read at `href`."""
         with self._lock:
             self._references[href] = reference
             self._newest[reference] = Link(href, time.time(), _expiry(href), _address(reference.connection))
+
+    def remember_copy(self, path: Path, href: str) -> None:
+        """Note that the file at `path` is what lies at `href`."""
+        with self._lock:
+            self._copies[path] = (_stamp(path), href)
+
+    def original_of(self, path: Path) -> str:
+        """Where the very content of a file can be read on a gateway; empty if that is not known."""
+        with self._lock:
+            stamp, href = self._copies.get(path, ((0, 0), ""))
+        return href if href and _stamp(path) == stamp else ""
 
     def newest(self, reference: Reference) -> Link | None:
         """The link that was given last for this file, whether it still serves or not."""
@@ -106,6 +119,12 @@ class Links:
         newest = self.newest(reference)
         is_due = newest is not None and newest.due is not None and now >= newest.due
         return is_due or not self.serves(source, now)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes with a file's content: time and size."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def _address(name: str) -> str:

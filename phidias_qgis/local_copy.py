@@ -54,9 +54,11 @@ def download(reference: Reference, path: Path, feedback: QgsFeedback) -> Path:
         if total:
             feedback.setProgress(100 * done / total)
 
-    return gateway.download(
+    gateway.download(
         link.href, path, length=link.length, progress=progress, cancelled=lambda: bool(feedback.isCanceled())
     )
+    links.remember_copy(path, link.href)
+    return path
 
 
 def use(layer: QgsMapLayer, path: Path) -> None:

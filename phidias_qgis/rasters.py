@@ -16,7 +16,7 @@ from qgis.core import (
 
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, LocalFile
-from phidias_qgis.links import STREAMED
+from phidias_qgis.links import STREAMED, links
 
 
 class RasterParameter(QgsProcessingParameterRasterLayer):
@@ -62,7 +62,7 @@ def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] |
             tr("the layer '{}' is not a file.").format(layer.name()),
             tr("Export it as a GeoTIFF and choose that."),
         )
-    return LocalFile(path)
+    return LocalFile(path, links.original_of(path))
 
 
 def write_raster(target: Input, value: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,9 @@ def test_polygons_are_streamed_as_well() -> None:
 
 
 def test_a_local_raster_is_uploaded_and_used(tmp_path: Path) -> None:
-    path = str(tmp_path / "ndvi.tif")
-    processing.run("phidias:spectralindex", {**INDEX, "OUTPUT_INDEX": path})
-    layer = processing.run("phidias:segmentation", {"RASTER": path, "RANGE_RADIUS": 0.1})["OUTPUT_SEGMENTS"]
+    result = processing.run("phidias:spectralindex", {**INDEX, "OUTPUT_INDEX": str(tmp_path / "ndvi.tif")})
+    path = shutil.copy(result["OUTPUT_INDEX"], tmp_path / "a copy that nobody knows.tif")
+    layer = processing.run("phidias:segmentation", {"RASTER": str(path), "RANGE_RADIUS": 0.1})["OUTPUT_SEGMENTS"]
     assert layer.featureCount() > 0
 
 
