@@ -10,6 +10,7 @@ from typing import Any
 import processing
 import pytest
 from osgeo import gdal
+from processing.gui.Postprocessing import handleAlgorithmResults
 from qgis.core import (
     QgsApplication,
     QgsProcessing,
@@ -171,3 +172,35 @@ def test_a_model_chains_tools_without_bringing_the_pixels_here(
     results, successful = model.run({"second:result": str(path)}, processing_context(), QgsProcessingFeedback())
     assert successful, results
     assert QgsRasterLayer(str(path)).isValid()
+
+
+def test_layers_come_styled_dated_and_described_into_a_group_of_their_job(tmp_path: Path) -> None:
+    project = QgsProject.instance()
+    here, there = (
+        {**INDEX, "OUTPUT_INDEX": QgsProcessingOutputLayerDefinition(place, project)}
+        for place in (str(tmp_path / "a.tif"), QgsProcessing.TEMPORARY_OUTPUT)
+    )
+    for tool, parameters in (
+        ("phidias:spectralindex", there),
+        ("phidias:spectralindex", here),
+        ("phidias:extract", {"SCENES": "demo", "AREA": SMALL, "OUTPUT_IMAGES_LOAD": True}),
+    ):
+        context = processing_context()
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(tool)
+        _, successful = algorithm.run(parameters, context, QgsProcessingFeedback())
+        assert successful
+        assert handleAlgorithmResults(algorithm, context, QgsProcessingFeedback(), False, parameters)
+    image, downloaded, streamed = project.layerTreeRoot().children()
+    for group, title in ((image, "Extract bands ("), (downloaded, "Spectral index ("), (streamed, "Spectral index (")):
+        assert group.name().startswith(title)
+        (node,) = group.children()
+        layer = node.layer()
+        assert layer.temporalProperties().isActive()
+        assert layer.metadata().history()[0].startswith(title[:-2])
+    for group in (downloaded, streamed):
+        renderer = group.children()[0].layer().renderer()
+        assert renderer.type() == "singlebandpseudocolor"
+        assert (renderer.classificationMin(), renderer.classificationMax()) == (0.0, 0.9)
+    assert image.children()[0].name() == "2015-06-22"
+    assert image.children()[0].layer().renderer().type() == "multibandcolor"
+    project.clear()
