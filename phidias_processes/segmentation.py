@@ -121,9 +121,10 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
         image = workspace.scratch / "image.tif"
         grid, bands = Grid.from_json(workspace.plan["grid"]), workspace.plan["bands"]
         scenes: Sequence[Scene] = ()
+        attribution: Mapping[str, Any] = {}
         if inputs.raster is None:
             plan, (_, area) = Plan.from_json(workspace.plan), _scenes_and_area(inputs)
-            scenes = plan.scenes
+            scenes, attribution = plan.scenes, plan.attribution
             median_of_scenes(plan, area, REFLECTANCE_SCALE, image, workspace)
         else:
             window_of_raster(inputs.raster.href, grid, bands, inputs.area, image, workspace)
@@ -140,7 +141,16 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
         quicklook = write_quicklook(image, workspace.results / "quicklook.png", labels)
         software = [("Orfeo ToolBox", version)]
         vectors = [ResultVector(target, Outline("FFDD00"))]
-        result = Result(self, inputs, workspace.job_id, grid, scenes, vectors=vectors, software=software)
+        result = Result(
+            self,
+            inputs,
+            workspace.job_id,
+            grid,
+            scenes,
+            vectors=vectors,
+            attribution=attribution,
+            software=software,
+        )
         item = write_item(result, workspace.results / "item.json", quicklook)
         return SegmentationOutputs(
             segments=Vector(file=target.name), item=StacItem(file=item.name), quicklook=Quicklook(file=quicklook.name)

@@ -65,11 +65,17 @@ def run_tiles(
         digests = pool.map(sha256, [image.path for image in images])
         quicklook = write_quicklook(images[0].path, workspace.results / "quicklook.png")
         list(digests)
-    item = write_item(
-        Result(process, inputs, workspace.job_id, plan.grid, plan.scenes, tuple(images), process.expression(inputs)),
-        workspace.results / "item.json",
-        quicklook,
+    result = Result(
+        process,
+        inputs,
+        workspace.job_id,
+        plan.grid,
+        plan.scenes,
+        tuple(images),
+        process.expression(inputs),
+        attribution=plan.attribution,
     )
+    item = write_item(result, workspace.results / "item.json", quicklook)
     return {image.layer.name: image.path.name for image in images}, item.name, quicklook.name
 
 

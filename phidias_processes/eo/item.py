@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +68,8 @@ class Result:
     images: Sequence[ResultImage] = ()
     expression: str = ""
     vectors: Sequence[ResultVector] = ()
+    attribution: Mapping[str, Any] = field(default_factory=dict)
+    """Licence and providers of the scenes, in the words of STAC"""
     software: Sequence[tuple[str, str]] = ()
     """Name and version of programs beyond Python's, such as Orfeo ToolBox"""
 
@@ -140,6 +142,7 @@ def _properties(result: Result, now: datetime) -> dict[str, Any]:
     inputs = _without_secrets(result.inputs.model_dump(mode="json", exclude_none=True))
     software = {"phidias": version("phidias"), "rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__}
     properties = {
+        **result.attribution,
         "title": title,
         "created": _instant(now),
         "proj:code": result.grid.crs if result.grid.crs.startswith("EPSG:") else None,

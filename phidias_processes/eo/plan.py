@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +42,8 @@ class Plan:
     bands: tuple[str, ...]
     grid: Grid
     tiles: tuple[Tile, ...]
+    attribution: Mapping[str, Any] = field(default_factory=dict)
+    """Licence and providers of the scenes, in the words of STAC"""
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -50,6 +52,7 @@ class Plan:
             "bands": list(self.bands),
             "grid": self.grid.to_json(),
             "tiles": [[tile.column, tile.row, tile.width, tile.height] for tile in self.tiles],
+            "attribution": dict(self.attribution),
         }
 
     @classmethod
@@ -60,6 +63,7 @@ class Plan:
             bands=tuple(document["bands"]),
             grid=Grid.from_json(document["grid"]),
             tiles=tuple(Tile(*tile) for tile in document["tiles"]),
+            attribution=document["attribution"],
         )
 
 
@@ -89,7 +93,9 @@ def plan_scenes(
     halo: int = 0,
 ) -> Plan:
     """The plan to read `bands` of the scenes over an area. Raises InputError."""
-    from phidias_processes.eo.scenes import find_scenes  # whoever only reads a plan needs no catalogues
+    # Whoever only reads a plan needs no catalogues.
+    from phidias_processes.eo.attribution import attribution
+    from phidias_processes.eo.scenes import find_scenes
 
     found = find_scenes(scenes, area, bands, site)
     _check_places(found, site)
@@ -99,7 +105,8 @@ def plan_scenes(
     grid = output_grid(native, [shape(scene.geometry) for scene in found], polygon, crs, resolution)
     size = tile_size(len(found) * (len(bands) + 1), halo, resources)
     first = _first_block(native, grid)
-    return Plan(tuple(found), tuple(bands), grid, tuple(tiles(grid, size, project(polygon, grid.crs), first)))
+    parts = tuple(tiles(grid, size, project(polygon, grid.crs), first))
+    return Plan(tuple(found), tuple(bands), grid, parts, attribution(found, site))
 
 
 def _first_block(native: Grid, grid: Grid) -> tuple[int, int]:

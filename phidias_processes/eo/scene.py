@@ -30,6 +30,8 @@ class Scene:
     cloud_cover: float | None
     bands: tuple[Band, ...]
     classification: Band | None = None
+    collection_href: str = ""
+    """Where its collection lies, without query; empty if the item does not tell"""
 
     @cached_property
     def day(self) -> str:

@@ -111,7 +111,16 @@ def scene_of(item: FoundItem) -> Scene:
         cloud_cover=_cloud_cover(item),
         bands=tuple(bands),
         classification=find_band(bands, CLASSIFICATION),
+        collection_href=_collection_href(item),
     )
+
+
+def _collection_href(item: FoundItem) -> str:
+    links = item.document.get("links")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("rel") == "collection" and link.get("href"):
+            return without_query(join(item.href, str(link["href"])))
+    return ""
 
 
 def _bands(key: str, asset: Mapping[str, Any], properties: Mapping[str, Any], base: str) -> list[Band]:

@@ -109,6 +109,11 @@ def read_document(reader: _Reader, href: str) -> dict[str, Any]:
     return document
 
 
+def read_document_at(href: str, site: Site) -> dict[str, Any]:
+    """A JSON object anywhere that this site may read. Raises InputError."""
+    return read_document(_Reader(site), href)
+
+
 def join(base: str, href: str) -> str:
     """`href`, absolute: relative ones start from the folder of `base`, whatever its scheme."""
     if urlsplit(href).scheme:

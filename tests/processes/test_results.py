@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -17,6 +18,8 @@ from referencing import Registry, Resource
 from referencing.exceptions import NoSuchResource
 from referencing.jsonschema import DRAFT7
 
+from phidias_gateway.references import Site
+from phidias_processes.eo.attribution import attribution
 from phidias_processes.eo.encoding import encode
 from phidias_processes.eo.rendering import RENDER
 from phidias_processes.eo.statistics import Statistics
@@ -165,6 +168,19 @@ def test_a_scene_classification_has_names_and_colours(run, shared):
     classes = {entry["value"]: entry for entry in item["assets"]["mosaic"]["classification:classes"]}
     assert (classes[6]["name"], classes[6]["color_hint"]) == ("Water", "0000FF")
     assert item["properties"]["renders"]["mosaic"]["resampling"] == "nearest"
+
+
+def test_the_item_tells_whose_data_it_is_made_of(run, shared):
+    dates = {"catalogue": "shared", "collections": ["sentinel-2-l2a"], "datetime": "2018-05-01/2018-05-10"}
+    properties = run("extract", scenes=dates, area={"bbox": FLANDERS}, compose="mosaic").item()["properties"]
+    collection = json.loads((shared / "data/archive/sentinel-2-l2a/collection.json").read_text("utf-8"))
+    assert properties["license"] == collection["license"]
+    assert properties["providers"] == collection["providers"]
+
+
+def test_of_a_collection_that_is_gone_nothing_is_told(demo_server):
+    lost = SimpleNamespace(collection_href=f"{demo_server.url}/gone.json")
+    assert attribution([lost], Site(allow_hosts=frozenset({"127.0.0.1"}))) == {}
 
 
 def test_the_item_tells_how_the_result_was_made(run, virginia, demo_server):
