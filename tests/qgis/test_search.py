@@ -203,12 +203,13 @@ def test_chosen_footprints_are_the_scenes_of_the_next_tool(api: StacServer) -> N
     QgsProject.instance().clear()
 
 
-def test_an_archive_of_the_site_is_searched_and_its_scene_computed(connected: RunningGateway) -> None:
+def test_an_archive_of_the_site_is_searched_and_its_scene_computed(connected: RunningGateway, tmp_path: Path) -> None:
     area = "-75.62,-75.60,37.66,37.68 [EPSG:4326]"
-    layer = search(SCENES="demo", AREA=area)["OUTPUT"]
-    assert layer.featureCount() == 1
-    assert next(layer.getFeatures())["catalogue"] == "demo"
-    index = processing.run("phidias:spectralindex", {"SCENES_LAYER": layer, "AREA": area})["OUTPUT_INDEX"]
+    path = str(tmp_path / "scenes.gpkg")
+    search(SCENES="demo", AREA=area, OUTPUT=path)
+    (footprint,) = QgsVectorLayer(path).getFeatures()
+    assert footprint["catalogue"] == "demo"
+    index = processing.run("phidias:spectralindex", {"SCENES_LAYER": path, "AREA": area})["OUTPUT_INDEX"]
     assert index.isValid()
     with pytest.raises(QgsProcessingException, match="Choose from demo"):
         search(SCENES="nobodys", AREA=area)
