@@ -47,7 +47,8 @@ class Healer:
         self._tasks: dict[str, FreshLinks] = {}
         self._waits: dict[str, Wait] = {}
         self._lost: dict[Reference, str] = {}
-        self._ready: list[Reference] = []
+        self._ready: list[str] = []
+        """Ids of the layers that a fresh link is there for"""
 
     def start(self) -> None:
         """Begin, also with the layers that are there already."""
@@ -83,7 +84,7 @@ class Healer:
         for layer in self._project.mapLayers().values():
             if links.is_worn(layer.source(), now):
                 reference = links.reference_of(layer.source())
-                if reference is not None and reference not in self._lost and reference not in self._ready:
+                if reference is not None and reference not in self._lost and layer.id() not in self._ready:
                     wanted.setdefault(reference.connection, set()).add(reference)
         for name in self._waits.keys() - wanted.keys() - self._tasks.keys():
             del self._waits[name]
@@ -124,7 +125,10 @@ class Healer:
             return
         del self._tasks[task.name]
         self._lost.update(task.lost)
-        self._ready += task.ready
+        ready, now = set(task.ready), time.time()
+        for layer in self._project.mapLayers().values():
+            if links.reference_of(layer.source()) in ready and not links.serves(layer.source(), now):
+                self._ready.append(layer.id())
         if task.failure:
             self._waits.setdefault(task.name, Wait()).begin(task.failure)
         self._mend_next()
@@ -134,19 +138,15 @@ class Healer:
         if not self._ready:
             self._look_soon()
             return
-        reference = self._ready.pop()
-        with QgsProject.blockDirtying(self._project):
-            for layer in self._layers_of(reference):
+        layer = self._project.mapLayer(self._ready.pop())
+        reference = links.reference_of(layer.source()) if layer is not None else None
+        if reference is not None:
+            with QgsProject.blockDirtying(self._project):
                 layers.point_to(layer, links.source_of(reference))
                 if not layer.isValid():
                     layers.set_source(layer, str(reference))
                     self._waits.setdefault(reference.connection, Wait()).begin(tr("A result cannot be opened."))
         QTimer.singleShot(0, self._mend_next)
-
-    def _layers_of(self, reference: Reference) -> list[QgsMapLayer]:
-        return [
-            layer for layer in self._project.mapLayers().values() if links.reference_of(layer.source()) == reference
-        ]
 
     def _tell(self, now: float) -> None:
         """Say which layers wait for a gateway that does not answer, and which have lost their result."""
