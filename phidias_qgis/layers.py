@@ -69,7 +69,7 @@ def point_to(layer: QgsMapLayer, source: str) -> None:
     A layer that waited is again as its project describes it. For the main thread.
     """
     waited = not layer.isValid()
-    style = QDomDocument()
+    metadata, style = layer.metadata(), QDomDocument()
     if waited:
         style.setContent(layer.originalXmlProperties())
     else:
@@ -81,6 +81,8 @@ def point_to(layer: QgsMapLayer, source: str) -> None:
         layer.readSymbology(style.documentElement(), "", QgsReadWriteContext())
     else:
         layer.importNamedStyle(style)
+    # Newer QGIS has an image take that of the file.
+    layer.setMetadata(metadata)
     layer.triggerRepaint()
 
 

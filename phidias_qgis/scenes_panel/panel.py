@@ -116,6 +116,7 @@ class ScenesPanel(QgsDockWidget):
         text = self.catalogue.currentText().strip()
         if text == self._shown:
             return
+        self.catalogue.lineEdit().setCursorPosition(0)
         self._shown = text
         known = catalogues.find(text)
         self.collections.clear()
