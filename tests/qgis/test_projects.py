@@ -251,7 +251,7 @@ def test_the_window_never_waits_for_a_slow_gateway(
     no_links_known()
     QgsProject.instance().clear()
 
-    relay.delay = 1.5
+    relay.delay = 1.0
     beats = [time.monotonic()]
     pulse = QTimer()
     pulse.timeout.connect(lambda: beats.append(time.monotonic()))
