@@ -63,7 +63,7 @@ class Plan:
             bands=tuple(document["bands"]),
             grid=Grid.from_json(document["grid"]),
             tiles=tuple(Tile(*tile) for tile in document["tiles"]),
-            attribution=document["attribution"],
+            attribution=document.get("attribution", {}),  # of a job that an older gateway has planned
         )
 
 
