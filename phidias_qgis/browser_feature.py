@@ -93,9 +93,8 @@ class Menus(QgsDataItemGuiProvider):
 
     def _add(self, item: JobItem) -> None:
         from phidias_qgis.jobs_panel.fetching import Fetcher
-        from phidias_qgis.jobs_panel.words import Titles
 
-        Fetcher(self._iface, Titles()).fetch(item.target, item.job)
+        Fetcher(self._iface).fetch(item.target, item.job)
 
     def _end(self, item: JobItem) -> None:
         """Cancel a job, or delete it when a person has said yes."""

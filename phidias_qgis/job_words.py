@@ -5,7 +5,7 @@ from __future__ import annotations
 from qgis.core import QgsApplication
 from qgis.PyQt.QtGui import QIcon
 
-from backend_client import Job
+from backend_client import Job, ProcessDescription
 from phidias_qgis import descriptions
 from phidias_qgis.connection import Connection
 from phidias_qgis.jobs_panel import words
@@ -17,11 +17,23 @@ def theme_icon(name: str) -> QIcon:
 
 
 class Names:
-    """What the processes of a connection and their outputs are called, as far as they are known."""
+    """The processes of a connection, as far as they are known, and what they and their outputs are called."""
 
     def __init__(self, target: Connection) -> None:
         known = [*descriptions.shipped(), *descriptions.cache_of(target).descriptions()]
         self._known = {description.id: description for description in known}
+
+    def learn(self, description: ProcessDescription) -> None:
+        """Know one process more."""
+        self._known[description.id] = description
+
+    def all(self) -> list[ProcessDescription]:
+        """All that are known."""
+        return list(self._known.values())
+
+    def description(self, process_id: str) -> ProcessDescription | None:
+        """A process, None if it is not known."""
+        return self._known.get(process_id)
 
     def tool(self, job: Job) -> str:
         """The tool that a job is a run of."""

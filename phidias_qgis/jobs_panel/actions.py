@@ -9,7 +9,6 @@ from typing import Any
 
 from qgis.core import (
     Qgis,
-    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsProcessingUtils,
@@ -25,12 +24,13 @@ from phidias_qgis import connection
 from phidias_qgis.algorithm import CONNECTION
 from phidias_qgis.area import WGS84
 from phidias_qgis.i18n import tr
+from phidias_qgis.job_words import theme_icon
 from phidias_qgis.jobs_panel import again
-from phidias_qgis.jobs_panel.fetching import Download, Fetcher
+from phidias_qgis.jobs_panel.fetching import Download, Fetcher, layers_of_job
 from phidias_qgis.jobs_panel.preview import LivePreview
 from phidias_qgis.jobs_panel.request_view import bounds
 from phidias_qgis.jobs_panel.watch import Watch
-from phidias_qgis.jobs_panel.words import Titles, icon
+from phidias_qgis.jobs_panel.words import icon
 
 SHORT, LONG = 5, 12
 """Seconds that a message stays"""
@@ -39,23 +39,23 @@ SHORT, LONG = 5, 12
 class JobActions(QObject):
     """The actions on the selected jobs of a watch."""
 
-    def __init__(self, iface: Any, titles: Titles, fetcher: Fetcher, parent: QWidget) -> None:
+    def __init__(self, iface: Any, parent: QWidget) -> None:
         super().__init__(parent)
-        self._iface, self._titles, self._fetcher, self._parent = iface, titles, fetcher, parent
+        self._iface, self._fetcher, self._parent = iface, Fetcher(iface), parent
         self._watch: Watch | None = None
         self._jobs: list[Job] = []
         self._previews: dict[str, LivePreview] = {}
 
-        self.add = self._action(tr("Add to map"), _theme("mActionAddRasterLayer"), self._add)
+        self.add = self._action(tr("Add to map"), theme_icon("mActionAddRasterLayer"), self._add)
         self.preview = self._action(tr("Live preview"), icon("preview"), self._toggle_preview, checkable=True)
         self.add_when_done = self._action(tr("Add to map when done"), None, self._toggle_add, checkable=True)
-        self.zoom = self._action(tr("Zoom to area"), _theme("mActionZoomToArea"), self._zoom)
-        self.cancel = self._action(tr("Cancel"), _theme("mTaskCancel"), self._cancel)
-        self.again = self._action(tr("Run again..."), _theme("mActionRedo"), self._again)
-        self.retry = self._action(tr("Run again"), _theme("mActionRedo"), self.run_retry)
-        self.download = self._action(tr("Download..."), _theme("mActionFileSave"), self._download)
+        self.zoom = self._action(tr("Zoom to area"), theme_icon("mActionZoomToArea"), self._zoom)
+        self.cancel = self._action(tr("Cancel"), theme_icon("mTaskCancel"), self._cancel)
+        self.again = self._action(tr("Run again..."), theme_icon("mActionRedo"), self._again)
+        self.retry = self._action(tr("Run again"), theme_icon("mActionRedo"), self.run_retry)
+        self.download = self._action(tr("Download..."), theme_icon("mActionFileSave"), self._download)
         self.pin = self._action(tr("Keep (pin)"), icon("pin"), self._pin, checkable=True)
-        self.delete = self._action(tr("Delete"), _theme("mActionDeleteSelected"), self._delete)
+        self.delete = self._action(tr("Delete"), theme_icon("mActionDeleteSelected"), self._delete)
         self.delete.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
         self.delete.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.copies = [
@@ -90,7 +90,7 @@ class JobActions(QObject):
         menu.addAction(self.again)
         if self.retry.isVisible():
             menu.addAction(self.retry)
-        copy = menu.addMenu(_theme("mActionEditCopy"), tr("Copy as"))
+        copy = menu.addMenu(theme_icon("mActionEditCopy"), tr("Copy as"))
         copy.addActions(self.copies)
         copy.setEnabled(self.copies[0].isEnabled())
         menu.addSeparator()
@@ -103,7 +103,7 @@ class JobActions(QObject):
         successful = [job for job in jobs if job.status == "successful"]
         running = [job for job in jobs if not job.ended]
         one = jobs[0] if len(jobs) == 1 else None
-        self.add.setEnabled(any(self._fetcher.layers(job) for job in successful))
+        self.add.setEnabled(any(self._layers(job) for job in successful))
         self.download.setEnabled(bool(successful))
         self.preview.setEnabled(one is not None and (one.link("preview") is not None or one.id in self._previews))
         self.preview.setChecked(one is not None and one.id in self._previews)
@@ -132,18 +132,24 @@ class JobActions(QObject):
         for preview in list(self._previews.values()):
             preview.stop(remove=False)
 
+    def _layers(self, job: Job) -> dict[str, Any]:
+        return layers_of_job(self._watch.names, job) if self._watch is not None else {}
+
+    def _description(self, job: Job) -> ProcessDescription | None:
+        return self._watch.names.description(job.process_id) if self._watch is not None else None
+
     # To the map
 
     def _add(self) -> None:
         for job in self._jobs:
             if self._watch is not None and job.status == "successful":
-                self._fetcher.fetch(self._watch.connection, job)
+                self._fetcher.fetch(self._watch.connection, job, names=self._watch.names)
 
     def _toggle_add(self, wish: bool) -> None:
         for job in self._jobs:
             if self._watch is not None and not job.ended:
                 try:
-                    self._watch.add_when_done(job, self._fetcher.layers(job) if wish else {})
+                    self._watch.add_when_done(job, self._layers(job) if wish else {})
                 except OSError as error:
                     self._say(str(error), Qgis.MessageLevel.Warning)
 
@@ -156,7 +162,7 @@ class JobActions(QObject):
                 self._previews[job.id].stop(remove=True)
             return
         watch = self._watch
-        preview = LivePreview(watch, job, self._titles.title(job), self)
+        preview = LivePreview(watch, job, watch.names.tool(job), self)
         self._previews[job.id] = preview
         preview.stopped.connect(lambda: self._forget_preview(job.id))
         preview.job_ended.connect(lambda ended: self._replace_preview(watch, preview, ended))
@@ -171,14 +177,14 @@ class JobActions(QObject):
         self.select(self._watch, self._jobs)
 
     def _replace_preview(self, watch: Watch, preview: LivePreview, job: Job) -> None:
-        if job.status == "successful" and self._fetcher.layers(job):
-            self._fetcher.fetch(watch.connection, job, None, lambda done: preview.stop(remove=done))
+        if job.status == "successful" and layers_of_job(watch.names, job):
+            self._fetcher.fetch(watch.connection, job, None, lambda done: preview.stop(remove=done), names=watch.names)
         else:
             preview.stop(remove=False)
 
     def _zoom(self) -> None:
         (job,) = self._jobs
-        description = self._titles.description(job.process_id)
+        description = self._description(job)
 
         def answered(definition: Definition) -> None:
             place = _area(definition, description)
@@ -216,7 +222,7 @@ class JobActions(QObject):
     def _open_dialog(self, tool: Any, values: dict[str, Any], job: Job, strange: list[str]) -> None:
         import processing
 
-        dialog = processing.createAlgorithmDialog(tool, again.with_layers(values, self._titles.title(job)))
+        dialog = processing.createAlgorithmDialog(tool, again.with_layers(values, tool.displayName()))
         dialog.show()
         if strange:
             text = tr("The form cannot show what was given for {}: enter it anew.").format(", ".join(strange))
@@ -231,7 +237,7 @@ class JobActions(QObject):
 
         def answered(new: Job) -> None:
             watch.take_in(new)
-            self._say(tr("{} was started again.").format(self._titles.title(job)), Qgis.MessageLevel.Success)
+            self._say(tr("{} was started again.").format(watch.names.tool(job)), Qgis.MessageLevel.Success)
 
         watch.run(lambda gateway: gateway.retry(job), answered, self._failed)
 
@@ -263,7 +269,7 @@ class JobActions(QObject):
     def _with_tool(
         self, job: Job, definition: Definition, use: Callable[[Any, dict[str, Any], Job, list[str]], None]
     ) -> None:
-        tool, description = again.tool_of(job), self._titles.description(job.process_id)
+        tool, description = again.tool_of(job), self._description(job)
         if tool is None or description is None:
             text = tr("The process '{}' is not among the tools of this QGIS.").format(job.process_id)
             self._say(text, Qgis.MessageLevel.Warning)
@@ -347,11 +353,11 @@ class JobActions(QObject):
     def open_output(self, name: str) -> None:
         """Show one output: a layer on the map, anything else in the program that is for it."""
         (job,), watch = self._jobs, self._watch
-        wanted = self._fetcher.layers(job).get(name)
+        wanted = self._layers(job).get(name)
         if watch is None:
             return
         if wanted:
-            self._fetcher.fetch(watch.connection, job, {name: wanted})
+            self._fetcher.fetch(watch.connection, job, {name: wanted}, names=watch.names)
         else:
             watch.run(
                 lambda gateway: _local_copy(gateway, job.id, name),
@@ -395,7 +401,3 @@ def _local_copy(gateway: Gateway, job_id: str, name: str) -> Path:
     result = gateway.results(job_id)[name]
     folder = Path(tempfile.mkdtemp(dir=QgsProcessingUtils.tempFolder()))
     return result.download_all(folder)[0] if result.links else result.download(folder / f"{name}.json")
-
-
-def _theme(name: str) -> QIcon:
-    return QgsApplication.getThemeIcon(f"/{name}.svg")

@@ -25,7 +25,6 @@ from phidias_qgis.jobs_panel.log_view import LogView
 from phidias_qgis.jobs_panel.request_view import RequestView
 from phidias_qgis.jobs_panel.results_view import Harvest, ResultsView, harvest
 from phidias_qgis.jobs_panel.watch import Watch
-from phidias_qgis.jobs_panel.words import Titles
 
 
 class Details(QWidget):
@@ -35,9 +34,8 @@ class Details(QWidget):
     """The person wants the job to be run again as the gateway proposes"""
     output_activated = pyqtSignal(str)
 
-    def __init__(self, titles: Titles, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._titles = titles
         self._watch: Watch | None = None
         self._job: Job | None = None
         self._shown: dict[str, str] = {}
@@ -94,11 +92,11 @@ class Details(QWidget):
     def tick(self) -> None:
         """Time has passed."""
         job = self._job
-        if job is None:
+        if job is None or self._watch is None:
             self.heading.setText(html.escape(tr("Select a job to see more of it.")))
             self.state.setText("")
             return
-        self.heading.setText(f"<b>{html.escape(self._titles.title(job))}</b>")
+        self.heading.setText(f"<b>{html.escape(self._watch.names.tool(job))}</b>")
         parts = (words.status(job), "" if job.status == "failed" else words.situation(job), words.times(job))
         text = " · ".join(part for part in parts if part)
         self.state.setText(text)
@@ -120,7 +118,7 @@ class Details(QWidget):
         elif self._shown.get("request") != job.id:
             self._shown["request"] = job.id
             self.request.show_message(tr("Asking the gateway ..."))
-            description = self._titles.description(job.process_id)
+            description = watch.names.description(job.process_id)
 
             def answered(definition: Definition) -> None:
                 if self._shown.get("request") == job.id:
@@ -137,7 +135,7 @@ class Details(QWidget):
         elif self._shown.get("results") != job.id:
             self._shown["results"] = job.id
             self.results.show_message(tr("Asking the gateway ..."))
-            description = self._titles.description(job.process_id)
+            description = watch.names.description(job.process_id)
 
             def answered(found: Harvest) -> None:
                 if self._shown.get("results") == job.id:
@@ -155,7 +153,7 @@ class Details(QWidget):
         return failed
 
     def _facts(self, job: Job) -> str:
-        description = self._titles.description(job.process_id)
+        description = self._watch.names.description(job.process_id) if self._watch is not None else None
         version = f" {description.version}" if description and description.version else ""
         given = ", ".join(_resource(name, number) for name, number in job.resources.items() if number)
         size = job.raw.get("size")

@@ -32,7 +32,6 @@ from phidias_qgis.jobs_panel import messages
 from phidias_qgis.jobs_panel.actions import JobActions
 from phidias_qgis.jobs_panel.center import Center
 from phidias_qgis.jobs_panel.details import Details
-from phidias_qgis.jobs_panel.fetching import Fetcher
 from phidias_qgis.jobs_panel.model import (
     JOB,
     PROCESS,
@@ -44,7 +43,6 @@ from phidias_qgis.jobs_panel.model import (
     StatusDelegate,
 )
 from phidias_qgis.jobs_panel.watch import OPEN, Filter, Watch
-from phidias_qgis.jobs_panel.words import Titles
 
 SEARCHED = 500
 """Jobs that are read by themselves while a search finds too few to fill the list"""
@@ -56,16 +54,16 @@ CONNECTION_KEY = "phidias/jobs/connection"
 class JobsDock(QgsDockWidget):
     """The dock; what is in it is made when it is first seen."""
 
-    def __init__(self, iface: Any, center: Center, titles: Titles) -> None:
+    def __init__(self, iface: Any, center: Center) -> None:
         super().__init__(tr("PHIDIAS jobs"))
         self.setObjectName("PhidiasJobs")
-        self._iface, self._center, self._titles = iface, center, titles
+        self._iface, self._center = iface, center
         self.panel: JobsPanel | None = None
         self.visibilityChanged.connect(self._see)
 
     def _see(self, visible: bool) -> None:
         if visible and self.panel is None:
-            self.panel = JobsPanel(self._iface, self._center, self._titles, self)
+            self.panel = JobsPanel(self._iface, self._center, self)
             self.setWidget(self.panel)
         if self.panel is not None:
             self.panel.set_seen(visible)
@@ -88,9 +86,9 @@ class JobsDock(QgsDockWidget):
 class JobsPanel(QWidget):
     """What is in the dock."""
 
-    def __init__(self, iface: Any, center: Center, titles: Titles, parent: QWidget | None = None) -> None:
+    def __init__(self, iface: Any, center: Center, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._center, self._titles = center, titles
+        self._center = center
         self._watch: Watch | None = None
         self._seen = False
         self._wanted = ""
@@ -129,7 +127,7 @@ class JobsPanel(QWidget):
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         button.setMenu(self._settings())
 
-        self.model = JobsModel(self._titles, self)
+        self.model = JobsModel(self)
         self.rows = JobsSearch(self)
         self.rows.setSourceModel(self.model)
         self.table = JobsTable(self.rows)
@@ -142,8 +140,8 @@ class JobsPanel(QWidget):
         self.footer.linkActivated.connect(self._follow_link)
         self.footer.setWordWrap(True)
 
-        self.actions = JobActions(iface, titles, Fetcher(iface, titles), self)
-        self.details = Details(self._titles)
+        self.actions = JobActions(iface, self)
+        self.details = Details()
         self.details.retry.connect(self.actions.run_retry)
         self.details.output_activated.connect(self.actions.open_output)
         self.table.addAction(self.actions.delete)
@@ -217,7 +215,6 @@ class JobsPanel(QWidget):
 
     def _reload(self) -> None:
         """The connections have changed."""
-        self._titles.renew()
         names = list(self._center.watches)
         before = self._watch.connection.name if self._watch else str(QgsSettings().value(CONNECTION_KEY, "") or "")
         chosen = before if before in names else connection.default_name()
@@ -255,7 +252,8 @@ class JobsPanel(QWidget):
         chosen = self.processes.currentData()
         self.processes.clear()
         self.processes.addItem(tr("All processes"), "")
-        for description in sorted(self._titles.all(), key=lambda each: each.title.casefold()):
+        known = self._watch.names.all() if self._watch is not None else []
+        for description in sorted(known, key=lambda each: each.title.casefold()):
             self.processes.addItem(description.title, description.id)
         self.processes.setCurrentIndex(max(0, self.processes.findData(chosen)))
 

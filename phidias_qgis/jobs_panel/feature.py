@@ -13,7 +13,7 @@ from phidias_qgis.jobs_panel.dock import JobsDock
 from phidias_qgis.jobs_panel.indicator import Indicator
 from phidias_qgis.jobs_panel.messages import Messages
 from phidias_qgis.jobs_panel.watch import Watch
-from phidias_qgis.jobs_panel.words import Titles, icon
+from phidias_qgis.jobs_panel.words import icon
 from phidias_qgis.leaving import Attention
 
 MENU = "PHIDIAS"
@@ -24,11 +24,10 @@ class JobsFeature:
 
     def __init__(self, iface: Any) -> None:
         self._iface = iface
-        titles = Titles()
         self.center = Center(iface.mainWindow())
-        self.dock = JobsDock(iface, self.center, titles)
+        self.dock = JobsDock(iface, self.center)
         self.indicator = Indicator(self.center, self.open)
-        self._messages = Messages(iface, self.center, titles, self.show_job)
+        self._messages = Messages(iface, self.center, self.show_job)
         self._attention = Attention()
         self.action = QAction(icon("phidias"), tr("Jobs"), iface.mainWindow())
         self.action.triggered.connect(lambda _: self.open())

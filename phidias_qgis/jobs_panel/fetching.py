@@ -25,7 +25,7 @@ from phidias_qgis import later, rendering
 from phidias_qgis.algorithm import ProcessAlgorithm
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
-from phidias_qgis.jobs_panel.words import Titles
+from phidias_qgis.job_words import Names
 from phidias_qgis.outputs import Output
 
 Told = Callable[[str], None]
@@ -120,16 +120,17 @@ class Fetching:
         self._told("" if self._feedback.isCanceled() else error)
 
 
+def layers_of_job(names: Names, job: Job) -> dict[str, Any]:
+    """All the layers that a job of this process gives, as outputs that are wanted; empty if it is not known."""
+    description = names.description(job.process_id)
+    return later.every_layer(outputs_of(description)) if description else {}
+
+
 class Fetcher:
     """Starts what brings results into QGIS, and says in QGIS's message bar what goes wrong."""
 
-    def __init__(self, iface: Any, titles: Titles) -> None:
-        self._iface, self._titles = iface, titles
-
-    def layers(self, job: Job) -> dict[str, Any]:
-        """All the layers that a job of this process gives, as outputs that are wanted."""
-        description = self._titles.description(job.process_id)
-        return later.every_layer(outputs_of(description)) if description else {}
+    def __init__(self, iface: Any) -> None:
+        self._iface = iface
 
     def fetch(
         self,
@@ -137,13 +138,16 @@ class Fetcher:
         job: Job,
         wanted: Mapping[str, Any] | None = None,
         then: Callable[[bool], None] | None = None,
+        *,
+        names: Names | None = None,
     ) -> None:
         """Bring outputs to the map or to their files; without `wanted`, all layers to the map.
 
-        `then` is told whether it went well.
+        `then` is told whether it went well; `names` knows the processes of the connection.
         """
-        description = self._titles.description(job.process_id)
-        wishes = self.layers(job) if wanted is None else wanted
+        names = names or Names(connection)
+        description = names.description(job.process_id)
+        wishes = layers_of_job(names, job) if wanted is None else wanted
         if description is None or not wishes:
             text = tr("The job has no layers that could be added to the map.")
             self._iface.messageBar().pushMessage("PHIDIAS", text, Qgis.MessageLevel.Info)
@@ -151,7 +155,7 @@ class Fetcher:
 
         def told(error: str) -> None:
             if error:
-                text = f"{self._titles.title(job)}: {error}"
+                text = f"{description.title}: {error}"
                 self._iface.messageBar().pushMessage("PHIDIAS", text, Qgis.MessageLevel.Warning)
             if then:
                 then(not error)

@@ -13,9 +13,8 @@ from backend_client import Job
 from phidias_qgis.i18n import tr
 from phidias_qgis.jobs_panel import words
 from phidias_qgis.jobs_panel.center import Center
-from phidias_qgis.jobs_panel.fetching import Fetcher
+from phidias_qgis.jobs_panel.fetching import Fetcher, layers_of_job
 from phidias_qgis.jobs_panel.watch import Ending, Watch
-from phidias_qgis.jobs_panel.words import Titles
 
 QUIET_KEY = "phidias/jobs/quiet"
 
@@ -36,10 +35,10 @@ def turn_off(quiet: bool) -> None:
 class Messages(QObject):
     """Tells of the jobs that end, and fetches the results that were asked for."""
 
-    def __init__(self, iface: Any, center: Center, titles: Titles, show: Show) -> None:
+    def __init__(self, iface: Any, center: Center, show: Show) -> None:
         super().__init__(center)
-        self._iface, self._titles, self._show = iface, titles, show
-        self._fetcher = Fetcher(iface, titles)
+        self._iface, self._show = iface, show
+        self._fetcher = Fetcher(iface)
         self._told: list[tuple[Watch, Job]] = []
         """The jobs of the message that is to be read at the moment"""
         self._item: Any = None
@@ -49,7 +48,7 @@ class Messages(QObject):
     def _hear(self, watch: Watch, endings: Sequence[Ending]) -> None:
         for ending in endings:
             if ending.wanted and ending.job.status == "successful":
-                self._fetcher.fetch(watch.connection, ending.job, ending.wanted)
+                self._fetcher.fetch(watch.connection, ending.job, ending.wanted, names=watch.names)
         if are_off():
             return
         told = [*self._told, *((watch, ending.job) for ending in endings)]
@@ -67,13 +66,13 @@ class Messages(QObject):
         watch, job = self._told[-1]
         good = [(watch, job) for watch, job in self._told if job.status == "successful"]
         if len(self._told) == 1:
-            text = f"{self._titles.title(job)}: {self._sentence(job)}"
+            text = f"{watch.names.tool(job)}: {self._sentence(job)}"
         else:
             text = tr("{} jobs have ended: {} successful, {} not.")
             text = text.format(len(self._told), len(good), len(self._told) - len(good))
         bar = self._iface.messageBar()
         item = bar.createMessage("PHIDIAS", text)
-        layers = [(watch, job) for watch, job in good if self._fetcher.layers(job)]
+        layers = [(watch, job) for watch, job in good if layers_of_job(watch.names, job)]
         if layers and not added:
             self._button(item, tr("Add to map"), lambda: self._add(layers))
         self._button(item, tr("Show"), lambda: self._open(watch, job))
@@ -94,7 +93,7 @@ class Messages(QObject):
 
     def _add(self, jobs: Sequence[tuple[Watch, Job]]) -> None:
         for watch, job in jobs:
-            self._fetcher.fetch(watch.connection, job)
+            self._fetcher.fetch(watch.connection, job, names=watch.names)
         self._dismiss()
 
     def _open(self, watch: Watch, job: Job) -> None:

@@ -26,7 +26,6 @@ from backend_client import Job
 from phidias_qgis.i18n import tr
 from phidias_qgis.jobs_panel import words
 from phidias_qgis.jobs_panel.watch import Watch
-from phidias_qgis.jobs_panel.words import Titles
 
 PROCESS, STATUS, TIME, SUBMITTED = range(4)
 JOB = Qt.ItemDataRole.UserRole
@@ -36,9 +35,8 @@ SORT = Qt.ItemDataRole.UserRole + 1
 class JobsModel(QAbstractTableModel):
     """One row for each job that a Watch lists; more rows are read as somebody scrolls to the end."""
 
-    def __init__(self, titles: Titles, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._titles = titles
         self._watch: Watch | None = None
         self._jobs: list[Job] = []
 
@@ -100,12 +98,15 @@ class JobsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(job)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{self._titles.title(job)}, {words.status(job)}" if column == PROCESS else self._text(job, column)
+            return f"{self._title(job)}, {words.status(job)}" if column == PROCESS else self._text(job, column)
         return None
+
+    def _title(self, job: Job) -> str:
+        return self._watch.names.tool(job) if self._watch is not None else job.process_id
 
     def _text(self, job: Job, column: int) -> str:
         if column == PROCESS:
-            return self._titles.title(job)
+            return self._title(job)
         if column == STATUS:
             return ": ".join(part for part in (words.status(job), words.situation(job)) if part)
         return words.times(job) if column == TIME else words.briefly(job.created)
@@ -119,7 +120,7 @@ class JobsModel(QAbstractTableModel):
 
     def _tip(self, job: Job) -> str:
         lines = [
-            f"{self._titles.title(job)}: {words.status(job)}",
+            f"{self._title(job)}: {words.status(job)}",
             words.situation(job),
             words.times(job),
             words.moment(job.created),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from qgis.core import Qgis, QgsMessageLog
 from qgis.PyQt.QtCore import QFileSystemWatcher, QObject, QTimer, pyqtSignal
 
-from backend_client import Gateway, GatewayError, Job, JobPage, NoSuchJob
+from backend_client import Gateway, GatewayError, Job, JobPage, NoSuchJob, ProcessDescription
 from backend_client.models import ENDED
 from phidias_qgis.connection import Connection
 from phidias_qgis.descriptions import LOG
 from phidias_qgis.i18n import tr
+from phidias_qgis.job_words import Names
 from phidias_qgis.jobs_panel.lane import Answered, Failed, Lane, Question
 from phidias_qgis.remembered import ADD, WAIT, Note, Notes, me, runs
 
@@ -82,6 +83,9 @@ class Watch(QObject):
         self.looked = False
         """Whether the gateway has answered since the filter was set"""
         self.filter = Filter()
+        self.names = Names(connection)
+        self._asked_for: set[str] = set()
+        """Processes that are not known, and about which the gateway was asked"""
         self._notes = Notes(connection)
         self._noted: dict[str, Note] = {}
         self._quiet: set[str] = set()
@@ -286,6 +290,7 @@ class Watch(QObject):
     def _learn(self, jobs: Iterable[Job]) -> None:
         endings = []
         for job in jobs:
+            self._learn_process(job.process_id)
             before = self.jobs.get(job.id)
             self.jobs[job.id] = job
             if not job.ended:
@@ -294,6 +299,18 @@ class Watch(QObject):
                 endings += self._end(job, seen=before is not None and not before.ended)
         if endings:
             self.ended.emit(endings)
+
+    def _learn_process(self, process_id: str) -> None:
+        """Ask once what a process is that no tool is known of."""
+        if not process_id or process_id in self._asked_for or self.names.description(process_id) is not None:
+            return
+        self._asked_for.add(process_id)
+
+        def answered(description: ProcessDescription) -> None:
+            self.names.learn(description)
+            self.changed.emit()
+
+        self._lane.ask(lambda gateway: gateway.process(process_id), answered, lambda error: None)
 
     def _end(self, job: Job, *, seen: bool) -> list[Ending]:
         """What is to be made of a job's end: nothing, if somebody else deals with it."""

@@ -1,4 +1,4 @@
-"""Jobs in words and pictures: their states, how long they take, how they are called."""
+"""Jobs in words and pictures: their states, why they wait or have failed, how long they take."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from qgis.PyQt.QtCore import QDate, QDateTime, QLocale
 from qgis.PyQt.QtGui import QIcon
 
-from backend_client import Job, ProcessDescription
-from phidias_qgis import descriptions, paths
+from backend_client import Job
+from phidias_qgis import paths
 from phidias_qgis.i18n import tr
 
 FORETOLD_FROM = 5
@@ -149,31 +149,3 @@ def _today() -> QDate:
 
 def _local(when: datetime) -> QDateTime:
     return QDateTime.fromMSecsSinceEpoch(int(when.timestamp() * 1000))
-
-
-class Titles:
-    """The descriptions of the processes that jobs are runs of."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, ProcessDescription] = {}
-        self._missing: set[str] = set()
-
-    def description(self, process_id: str) -> ProcessDescription | None:
-        """What is known of a process, None if nothing is."""
-        if process_id not in self._known and process_id not in self._missing:
-            self._known = {description.id: description for description in descriptions.known()}
-            self._missing.add(process_id)
-        return self._known.get(process_id)
-
-    def title(self, job: Job) -> str:
-        """What a job is called: the title of its process."""
-        description = self.description(job.process_id)
-        return description.title if description else job.process_id or job.id
-
-    def all(self) -> list[ProcessDescription]:
-        """All known processes."""
-        return descriptions.known()
-
-    def renew(self) -> None:
-        """Look again: the tools may have changed."""
-        self._known, self._missing = {}, set()

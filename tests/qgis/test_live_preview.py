@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from qgis.core import QgsProject, QgsRasterBandStats, QgsRasterLayer
 
 from backend_client import Gateway, Job
@@ -55,17 +56,21 @@ def panel(client: Gateway, qgis_processing: None) -> Iterator[JobsPanel]:
     window.main.deleteLater()
 
 
-def start_job(client: Gateway, panel: JobsPanel, gate: Path) -> Job:
-    """Start a job that waits after its first tile, and select it."""
+def start_job(client: Gateway, panel: JobsPanel, process: str, inputs: dict[str, Any]) -> Job:
+    """Start a job and select it."""
+    job = client.execute(process, {**INPUTS, **inputs})
+    panel.show_job(panel._watch, job.id)
+    until(lambda: [each.id for each in panel.selected() if each.link("preview")] == [job.id])
+    return job
+
+
+def corner(client: Gateway) -> tuple[float, float]:
+    """West and north of the result, in its reference system."""
     whole = client.execute("spectral-index", INPUTS)
     list(client.follow(whole.id))
-    item = json.loads(client.results(whole.id)["item"].download(gate.with_suffix(".json")).read_bytes())
+    item = requests.get(client.results(whole.id)["item"].href, timeout=30).json()
     west, _, _, north = item["assets"]["index"]["proj:bbox"]
-    job = client.execute("gated", {**INPUTS, "gate": str(gate), "x": west, "y": north})
-    until(lambda: client.preview(job.id).done > 0)
-    panel.show_job(panel._watch, job.id)
-    until(lambda: [each.id for each in panel.selected() if each.status == "running"] == [job.id])
-    return job
+    return west, north
 
 
 def layers() -> list[QgsRasterLayer]:
@@ -81,7 +86,8 @@ def test_tiles_appear_as_they_are_finished_and_give_way_to_the_result(
     client: Gateway, panel: JobsPanel, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    job = start_job(client, panel, gate)
+    west, north = corner(client)
+    job = start_job(client, panel, "gated", {"gate": str(gate), "x": west, "y": north})
     panel.actions.preview.trigger()
     (first,) = until(layers)
     assert first.name().startswith("Gated (preview: ")
@@ -102,16 +108,14 @@ def test_tiles_appear_as_they_are_finished_and_give_way_to_the_result(
     assert not panel.actions.preview.isChecked()
 
 
-def test_what_a_cancelled_job_has_made_stays_on_the_map(client: Gateway, panel: JobsPanel, tmp_path: Path) -> None:
-    job = start_job(client, panel, tmp_path / "gate")
+def test_what_a_failed_job_has_made_can_be_seen(client: Gateway, panel: JobsPanel) -> None:
+    west, north = corner(client)
+    job = start_job(client, panel, "poisoned", {"x": west + 1, "y": north - 1})
+    assert list(client.follow(job.id))[-1].status == "failed"
+    until(lambda: panel.selected()[0].ended)
+    assert "The tile at column" in panel.details.problem.text.text()
     panel.actions.preview.trigger()
     (shown,) = until(layers)
-    client.dismiss(job.id)
-    until(lambda: not panel.actions._previews)
-    assert layers() == [shown]
-    QgsProject.instance().clear()
-    # And can be looked at again.
-    until(lambda: panel.selected() and panel.selected()[0].ended)
-    panel.actions.preview.trigger()
-    until(layers)
-    until(lambda: not panel.actions._previews)
+    assert 0 < valid_pixels(shown) < shown.width() * shown.height()
+    assert panel.actions._previews == {}
+    assert not panel.actions.preview.isChecked()
