@@ -157,14 +157,13 @@ def _without_proxy(manager: QgsNetworkAccessManager, url: QUrl) -> None:
 
 
 def _let_go(reply: QNetworkReply) -> None:
-    """Delete a reply, of which nothing can be read any more, on the main thread.
+    """Have a reply deleted on the main thread, when Python forgets it: it owns what has no parent.
 
     PyQt 5 learns there, and late, that an object of another thread was deleted, and then takes whatever has been made
     at the same address meanwhile for the deleted one: the reply to the next request, most of the time.
     """
     reply.setParent(None)
     reply.moveToThread(QgsApplication.instance().thread())
-    reply.deleteLater()
 
 
 def _succeeded(answer: Any) -> bool:
