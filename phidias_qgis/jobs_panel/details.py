@@ -26,6 +26,9 @@ from phidias_qgis.jobs_panel.request_view import RequestView
 from phidias_qgis.jobs_panel.results_view import Harvest, ResultsView, harvest
 from phidias_qgis.jobs_panel.watch import Watch
 
+MANY = 600
+"""Characters of a cause that are shown without being asked for"""
+
 
 class Details(QWidget):
     """Shows one job, and follows it."""
@@ -201,13 +204,18 @@ class Problem(QFrame):
         if job is None or not bad:
             return
         cause = words.cause(job) if job.status == "failed" else ""
-        lines = [f"<b>{html.escape(cause)}</b>" if cause else "", html.escape(words.remedy(job))]
+        lines = [f"<b>{html.escape(_short(cause))}</b>" if cause else "", html.escape(_short(words.remedy(job)))]
         self.text.setText("<br>".join(line for line in lines if line))
+        self.text.setToolTip(html.escape(cause) if len(cause) > MANY else "")
         self.text.setVisible(any(lines))
         proposed = job.link("retry")
         self.button.setVisible(proposed is not None)
         self.button.setText(proposed.title or tr("Run again") if proposed else "")
         self.setVisible(any(lines) or proposed is not None)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MANY else text[:MANY] + "..."
 
 
 def _resource(name: str, number: float) -> str:

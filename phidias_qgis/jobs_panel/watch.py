@@ -106,7 +106,11 @@ class Watch(QObject):
         except OSError as error:
             QgsMessageLog.logMessage(str(error), LOG, Qgis.MessageLevel.Warning)
         self._folder.addPath(str(self._notes.folder))
-        self._read_notes()
+        if self.connection.is_ssh:
+            # Nobody is signed in to a host unless they do something there, or look.
+            self._noted = self._notes.all()
+        else:
+            self._read_notes()
 
     def close(self) -> None:
         """Ask nothing any more."""

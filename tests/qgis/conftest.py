@@ -154,3 +154,13 @@ def description() -> Callable[..., Any]:
         return description_of({"id": "made-up", "title": "Made up", "inputs": inputs, "outputs": outputs or {}})
 
     return make
+
+
+@pytest.fixture
+def dialogs(qgis_processing: None, qgis_iface: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What QGIS's dialogs of tools need of QGIS's window."""
+    import qgis.utils
+    from qgis.gui import QgsBrowserGuiModel
+
+    model = QgsBrowserGuiModel()
+    monkeypatch.setattr(qgis.utils.iface, "browserModel", lambda: model)

@@ -10,20 +10,19 @@ from typing import Any
 
 import processing
 import pytest
-import qgis.utils
 from processing.gui.AlgorithmDialog import AlgorithmDialog
 from qgis.core import QgsProcessingContext, QgsProject, QgsRasterLayer
-from qgis.gui import QgsBrowserGuiModel
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication
 
 from backend_client import Gateway, Job, NoSuchJob
+from phidias_qgis import connection
 from phidias_qgis.jobs_panel import actions, watch
-from phidias_qgis.jobs_panel.dock import JobsPanel
 from phidias_qgis.jobs_panel.feature import JobsFeature
 from phidias_qgis.jobs_panel.model import JOB, PROCESS, STATUS
+from phidias_qgis.jobs_panel.panel import JobsPanel
 from tests.qgis.conftest import RunningGateway, start, until
 from tests.qgis.window import Window
 
@@ -264,11 +263,8 @@ def test_the_button_runs_the_job_again_with_what_it_lacked(panel: JobsPanel, cli
     client.cancel(again.id)
 
 
-def test_run_again_opens_the_tools_own_dialog_filled_with_the_request(
-    panel: JobsPanel, qgis_iface: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = QgsBrowserGuiModel()
-    monkeypatch.setattr(qgis.utils.iface, "browserModel", lambda: model)
+@pytest.mark.usefixtures("dialogs")
+def test_run_again_opens_the_tools_own_dialog_filled_with_the_request(panel: JobsPanel) -> None:
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     forms: list[dict[str, Any]] = []
@@ -312,3 +308,24 @@ def test_what_is_copied_does_the_same_again(panel: JobsPanel, client: Gateway) -
     assert "--BOOLEAN=true" in words
     assert json.loads(document)["inputs"] == client.definition(job.id).inputs
     assert identifier == job.id
+
+
+# Several connections
+
+
+def test_another_connection_is_listed_when_it_is_chosen(panel: JobsPanel, own_gateway: RunningGateway) -> None:
+    connection.store([connection.Connection(own_gateway.url, name="without a token")])
+    panel._center.reload()
+    assert panel.connections.isVisibleTo(panel)
+    assert len(listed(panel)) > 3
+    panel.connections.setCurrentText("without a token")
+    panel._choose_connection()
+    until(lambda: "token" in panel.footer.text())
+    assert listed(panel) == []
+    panel.connections.setCurrentText(connection.default_name())
+    panel._choose_connection()
+    assert len(listed(panel)) > 3
+    # The choice outlives the connection that it was.
+    connection.store([])
+    panel._center.reload()
+    assert not panel.connections.isVisibleTo(panel)

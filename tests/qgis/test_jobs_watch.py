@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import processing
 import pytest
+from processing.gui.AlgorithmDialog import AlgorithmDialog
 from qgis.core import QgsApplication, QgsProcessing, QgsProcessingOutputLayerDefinition, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication, QTimer
 from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
@@ -21,7 +23,7 @@ from phidias_qgis import connection
 from phidias_qgis.jobs_panel import watch
 from phidias_qgis.jobs_panel.feature import JobsFeature
 from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me, runs
-from tests.qgis.conftest import ROOT, RunningGateway, until
+from tests.qgis.conftest import ROOT, RunningGateway, StartGateway, until
 from tests.qgis.line import Relay, relay
 from tests.qgis.test_execution import Background
 from tests.qgis.window import Window
@@ -353,6 +355,47 @@ def test_results_are_added_when_the_job_has_ended_if_the_form_said_so(
     processing.run("phidias:spectralindex", {**parameters, "INDEX": "SAVI", "OUTPUT_INDEX": str(path)})
     until(path.exists)
     assert not QgsProject.instance().mapLayersByName("SAVI")
+
+
+def test_a_job_that_waits_can_be_told_to_come_to_the_map_by_itself(
+    start_gateway: StartGateway,
+    demo_archive: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    start: StartFeature,
+    window: Window,
+) -> None:
+    archives = [{"name": "demo", "prefix": "https://demo.phidias.invalid/", "path": str(demo_archive)}]
+    busy = start_gateway(PHIDIAS_ARCHIVES=json.dumps(archives), PHIDIAS_SCHEDULER__MAX_PARALLEL="1")
+    for name, value in busy.connection.items():
+        monkeypatch.setenv(name, value)
+    client = Gateway(busy.url, token=busy.token)
+    ahead = client.execute("echo", {"pause": 600.0})
+    inputs = {"scenes": {"catalogue": "demo"}, "area": {"bbox": [-75.62, 37.66, -75.6, 37.68]}, "index": "NDWI"}
+    job = client.execute("spectral-index", inputs)
+    started = start()
+    started.open()
+    panel = started.dock.panel
+    panel.show_job(the_watch(started), job.id)
+    until(lambda: [each.id for each in panel.selected()] == [job.id])
+    until(lambda: started.indicator.text() == "1 running, 1 waiting")
+    panel.actions.add_when_done.trigger()
+    assert panel.actions.add_when_done.isChecked()
+    client.dismiss(ahead.id)
+    until(lambda: QgsProject.instance().mapLayersByName("NDWI"))
+
+
+@pytest.mark.usefixtures("dialogs")
+def test_closing_the_dialog_leaves_the_job_and_its_result(
+    connected: RunningGateway, start: StartFeature, client: Gateway
+) -> None:
+    start()
+    dialog = AlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById("phidias:spectralindex"))
+    dialog.setParameters({"SCENES": "demo", "AREA": SMALL, "INDEX": "GNDVI"})
+    dialog.show()
+    dialog.runAlgorithm()
+    until(lambda: notes().all())
+    dialog.close()
+    until(lambda: QgsProject.instance().mapLayersByName("GNDVI"))
 
 
 def test_closing_qgis_leaves_the_job_while_cancel_ends_it(

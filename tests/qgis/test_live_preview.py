@@ -14,8 +14,8 @@ from qgis.core import QgsProject, QgsRasterBandStats, QgsRasterLayer
 from backend_client import Gateway, Job
 from phidias_qgis import descriptions
 from phidias_qgis.jobs_panel import preview, watch
-from phidias_qgis.jobs_panel.dock import JobsPanel
 from phidias_qgis.jobs_panel.feature import JobsFeature
+from phidias_qgis.jobs_panel.panel import JobsPanel
 from tests.qgis.conftest import ROOT, StartGateway, until
 from tests.qgis.window import Window
 

@@ -11,10 +11,8 @@ import pytest
 from processing.core.ProcessingLog import ProcessingLog
 from processing.gui.AlgorithmDialog import AlgorithmDialog
 from qgis.core import QgsApplication, QgsProject
-from qgis.gui import QgsBrowserGuiModel
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
 from qgis.PyQt.QtWidgets import QTextEdit
-from qgis.utils import iface
 
 pytestmark = pytest.mark.usefixtures("provider", "connected")
 
@@ -32,13 +30,6 @@ def messages(qgis_app: Any) -> Iterator[list[str]]:
     QgsApplication.messageLog().messageReceived.connect(hear)
     yield heard
     QgsApplication.messageLog().messageReceived.disconnect(hear)
-
-
-@pytest.fixture
-def window(qgis_processing: None, qgis_iface: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What QGIS's dialog of a tool needs of QGIS's window."""
-    model = QgsBrowserGuiModel()
-    monkeypatch.setattr(iface, "browserModel", lambda: model)
 
 
 def run_in_dialog(tool: str, parameters: dict[str, Any]) -> str:
@@ -60,7 +51,7 @@ def run_in_dialog(tool: str, parameters: dict[str, Any]) -> str:
     return logs[0]
 
 
-@pytest.mark.usefixtures("window")
+@pytest.mark.usefixtures("dialogs")
 def test_no_signature_is_in_what_qgis_writes_of_a_run_and_of_the_next_one_with_its_result(messages: list[str]) -> None:
     history = Path(ProcessingLog.logFilename())
     history.unlink()
