@@ -10,6 +10,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), "/usr/share/qgis/python/plugins"]
 
+import jobs_scene
 from qgis.core import QgsApplication
 from qgis.PyQt.QtWidgets import QApplication
 
@@ -32,7 +33,9 @@ def main() -> None:
     dialog.show()
     QApplication.processEvents()
     dialog.grab().save(str(IMAGES / "tool.png"))
-    print(f"{(IMAGES / 'tool.png').relative_to(ROOT)}", flush=True)
+    jobs_scene.picture(IMAGES / "jobs.png")
+    for name in ("tool.png", "jobs.png"):
+        print((IMAGES / name).relative_to(ROOT), flush=True)
     os._exit(0)  # QGIS's own end of a process without its main window is not a clean one
 
 

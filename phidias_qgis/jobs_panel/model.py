@@ -93,7 +93,7 @@ class JobsModel(QAbstractTableModel):
             return self._order(job, column)
         if role == Qt.ItemDataRole.DecorationRole and column == PROCESS:
             return words.status_icon(job)
-        if role == Qt.ItemDataRole.DecorationRole and column == SUBMITTED and job.pinned:
+        if role == Qt.ItemDataRole.DecorationRole and column == STATUS and job.pinned:
             return words.icon("pin")
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(job)

@@ -46,8 +46,8 @@ from phidias_qgis.jobs_panel.watch import OPEN, Filter, Watch
 
 SEARCHED = 500
 """Jobs that are read by themselves while a search finds too few to fill the list"""
-NARROW, WIDE = 420, 760
-"""Widths in pixels below which columns are left out, and from which the job is shown beside the list"""
+NARROW, MEDIUM, WIDE = 420, 600, 760
+"""Widths in pixels: below the first two, filters and columns are left out; from the last, the job is beside the list"""
 CONNECTION_KEY = "phidias/jobs/connection"
 
 
@@ -367,7 +367,7 @@ class JobsTable(QTableView):
         if event.size().width() == event.oldSize().width():
             return
         width, header = event.size().width(), self.horizontalHeader()
-        self.setColumnHidden(SUBMITTED, width < NARROW)
+        self.setColumnHidden(SUBMITTED, width < MEDIUM)
         self.setColumnHidden(TIME, width < NARROW // 2)
         self.setColumnWidth(PROCESS, width * 35 // 100)
         self.setColumnWidth(TIME, min(width * 28 // 100, 150))
