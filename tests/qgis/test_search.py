@@ -209,7 +209,6 @@ def test_an_archive_of_the_site_is_searched_and_its_scene_computed(connected: Ru
     search(SCENES="demo", AREA=area, OUTPUT=path)
     (footprint,) = QgsVectorLayer(path).getFeatures()
     assert footprint["catalogue"] == "demo"
-    index = processing.run("phidias:spectralindex", {"SCENES_LAYER": path, "AREA": area})["OUTPUT_INDEX"]
-    assert index.isValid()
+    assert processing.run("phidias:spectralindex", {"SCENES_LAYER": path, "AREA": area})["OUTPUT_INDEX"].isValid()
     with pytest.raises(QgsProcessingException, match="Choose from demo"):
         search(SCENES="nobodys", AREA=area)
