@@ -162,6 +162,8 @@ def _let_go(reply: QNetworkReply) -> None:
     PyQt 5 learns there, and late, that an object of another thread was deleted, and then takes whatever has been made
     at the same address meanwhile for the deleted one: the reply to the next request, most of the time.
     """
+    for timer in reply.findChildren(QTimer):
+        timer.stop()  # one that still ran would be lost on the way
     reply.setParent(None)
     reply.moveToThread(QgsApplication.instance().thread())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -301,8 +302,8 @@ class JobActions(QObject):
             self._say(error, Qgis.MessageLevel.Warning)
         else:
             place = QUrl.fromLocalFile(str(folder)).toString()
-            text = tr("Downloaded to {}").format(f'<a href="{place}">{folder}</a>')
-            self._say(text, Qgis.MessageLevel.Success)
+            link = f'<a href="{html.escape(place)}">{html.escape(str(folder))}</a>'
+            self._tell(tr("Downloaded to {}").format(link), Qgis.MessageLevel.Success)
 
     def _pin(self, wish: bool) -> None:
         watch = self._watch
@@ -373,6 +374,9 @@ class JobActions(QObject):
         self._say(str(error), Qgis.MessageLevel.Warning)
 
     def _say(self, text: str, level: Any) -> None:
+        self._tell(html.escape(text), level)
+
+    def _tell(self, text: str, level: Any) -> None:
         seconds = SHORT if level in (Qgis.MessageLevel.Info, Qgis.MessageLevel.Success) else LONG
         self._iface.messageBar().pushMessage("PHIDIAS", text, level, seconds)
 

@@ -43,9 +43,11 @@ class Details(QWidget):
         self._job: Job | None = None
         self._shown: dict[str, str] = {}
         """The job of which a tab shows something, or is about to"""
+        self._told = ""
 
         self.heading, self.state = QLabel(), QLabel()
         self.heading.setTextFormat(Qt.TextFormat.RichText)
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
         for label in (self.heading, self.state):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -109,7 +111,10 @@ class Details(QWidget):
         """Fill the tab that is seen, once for each job."""
         page, job, watch = self.tabs.currentWidget(), self._job, self._watch
         if page is self.facts:
-            self.facts.setHtml(self._facts(job) if job else "")
+            text = self._facts(job) if job else ""
+            if text != self._told:
+                self._told = text
+                self.facts.setHtml(text)
         elif page is self.request:
             self._fill_request(job, watch)
         elif page is self.results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
@@ -155,7 +156,7 @@ class Fetcher:
 
         def told(error: str) -> None:
             if error:
-                text = f"{description.title}: {error}"
+                text = html.escape(f"{description.title}: {error}")
                 self._iface.messageBar().pushMessage("PHIDIAS", text, Qgis.MessageLevel.Warning)
             if then:
                 then(not error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ class Messages(QObject):
             text = tr("{} jobs have ended: {} successful, {} not.")
             text = text.format(len(self._told), len(good), len(self._told) - len(good))
         bar = self._iface.messageBar()
-        item = bar.createMessage("PHIDIAS", text)
+        item = bar.createMessage("PHIDIAS", html.escape(text))
         layers = [(watch, job) for watch, job in good if layers_of_job(watch.names, job)]
         if layers and not added:
             self._button(item, tr("Add to map"), lambda: self._add(layers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from qgis.PyQt.QtCore import (
@@ -126,7 +127,7 @@ class JobsModel(QAbstractTableModel):
             words.moment(job.created),
             job.id,
         ]
-        return "\n".join(line for line in lines if line)
+        return "<qt>" + "<br>".join(html.escape(line) for line in lines if line) + "</qt>"
 
     # Following the watch
 

@@ -19,6 +19,8 @@ from phidias_qgis.layers import STREAMED
 
 SECONDS = 3
 """Between two looks for new tiles"""
+SIGHTS = 50
+"""A job of many tiles is drawn anew so many times at most"""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _sight(gateway: Gateway, job_id: str, known: int) -> Sight:
     """Ask for the tiles and open them, off the main thread."""
     preview = gateway.preview(job_id)
     opened = {}
-    if preview.done != known:
+    if preview.done - known >= max(1, preview.total // SIGHTS) or (not known and preview.done):
         layers = {output: _opened(link) for output, link in preview.outputs.items()}
         opened = {output: layer for output, layer in layers.items() if layer is not None}
     return Sight(preview.done if opened else known, preview.total, opened)

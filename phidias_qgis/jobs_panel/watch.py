@@ -24,6 +24,8 @@ OPEN_AT_MOST = 1000
 """Jobs that have not ended, in the answer to one question"""
 SEEN_AND_RUNNING, HIDDEN_AND_RUNNING, SEEN_AND_IDLE = 2.0, 10.0, 20.0
 """Seconds between two looks"""
+NOTED = 100
+"""Jobs that are noted on disk because they were seen: somebody with a thousand of them would wait for the disk"""
 LONGEST = 60.0
 """Seconds between two attempts at a gateway that does not answer"""
 
@@ -335,7 +337,7 @@ class Watch(QObject):
     # Notes
 
     def _note(self, job: Job) -> None:
-        if job.id in self._noted:
+        if job.id in self._noted or len(self._noted) >= NOTED:
             return
         note = Note(job.id, job.process_id)
         try:
