@@ -154,6 +154,16 @@ class SlurmCluster:
                     ended.append(int(entry.name))
         return ended
 
+    @contextlib.contextmanager
+    def without(self, node: str) -> Iterator[None]:
+        """Give no job to a node meanwhile."""
+        self.run("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
+        try:
+            yield
+        finally:
+            self.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+            self.wait_until_idle()
+
     def run(self, *command: str, timeout: float = 60) -> str:
         """The output of a Slurm command. Raises CalledProcessError."""
         return subprocess.run(
