@@ -23,6 +23,7 @@ faults: setup  ## Break everything around a job, at every step, and print what b
 bench: setup  ## Measure
 	@tools/setup.sh bench
 	@$(PYTHON) tools/bench.py
+	@$(PYTHON) tools/bench_nodes.py
 	@$(PYTHON) tools/bench_gateway.py
 	@$(QGIS_PYTHON) tools/startup.py
 
