@@ -144,6 +144,8 @@ class Preview:
     total: int
     outputs: Mapping[str, Link]
     """By output: a GDAL virtual raster over the finished tiles"""
+    item: Mapping[str, Any]
+    """What the STAC Item of the result will say of how the outputs want to be drawn"""
 
 
 @dataclass(frozen=True)
@@ -318,10 +320,12 @@ def preview_of(document: Mapping[str, Any], base: str) -> Preview:
     """What is finished of a job."""
     outputs = document.get("outputs")
     links = outputs.items() if isinstance(outputs, dict) else ()
+    item = document.get("item")
     return Preview(
         done=_count(document.get("tilesDone")) or 0,
         total=_count(document.get("tiles")) or 0,
         outputs={str(name): link_of(link, base) for name, link in links if isinstance(link, dict) and link.get("href")},
+        item=item if isinstance(item, dict) else {},
     )
 
 

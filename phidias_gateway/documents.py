@@ -207,6 +207,8 @@ class Preview(Document):
     tilesDone: int  # noqa: N815
     tiles: int
     outputs: dict[str, Link]
+    item: dict[str, Any]
+    """What of the result's STAC Item tells how these want to be drawn: `renders`, and the assets' bands and classes"""
 
 
 class Log(Document):

@@ -59,10 +59,13 @@ class Signer:
         """The absolute, signed address of a result file below `base_url`."""
         return f"{base_url}/jobs/{job_id}/results/{quote(file)}?{urlencode(self.sign(job_id, file))}"
 
-    def preview_url(self, base_url: str, job_id: str, file: str) -> str:
-        """The same for a file of what is finished so far."""
+    def preview_url(self, base_url: str, job_id: str, file: str, done: int) -> str:
+        """The same for a file of what is finished so far; another one when more tiles are done.
+
+        GDAL keeps what it has read of an address, and would go on showing the first tiles.
+        """
         path = preview_path(file)
-        return f"{base_url}/jobs/{job_id}/{quote(path)}?{urlencode(self.sign(job_id, path))}"
+        return f"{base_url}/jobs/{job_id}/{quote(path)}?{urlencode({**self.sign(job_id, path), 'done': done})}"
 
     def sign(self, job_id: str, file: str) -> dict[str, str]:
         """The query parameters `expires` (seconds since 1970) and `signature` for one file of one job."""

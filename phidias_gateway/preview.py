@@ -4,9 +4,10 @@ A job's tasks leave in `tiles/`, for an output `index`:
 
     index.json       the whole image: {"size": [columns, rows], "transform": [six numbers], "crs": "EPSG:32631",
                      "bands": [{"type": "int16", "nodata": -32768, "scale": 0.0001, "offset": 0, "name": "NDVI"}],
-                     "tiles": 40}
+                     "tiles": 40, "classes": []}
     index.<n>.tif    the pixels of task n, a GeoTIFF of the whole image that grows; what is missing in it is nodata
-    index.<n>.json   where these are, and how many tiles are done: {"window": [column, row, columns, rows], "done": 3}
+    index.<n>.json   where these are, how many tiles are done, and how they want to be drawn (a Render Object of STAC):
+                     {"window": [column, row, columns, rows], "done": 3, "render": {"rescale": [[-2000, 9000]]}}
 
 Nothing here knows an algorithm: whatever process leaves such files has a preview.
 """
@@ -44,6 +45,7 @@ class Part:
     window: tuple[int, int, int, int]
     """Column, row, columns and rows that it works on"""
     done: int
+    render: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,29 @@ class Preview:
     @property
     def done(self) -> int:
         return sum(part.done for part in self.parts)
+
+    @property
+    def asset(self) -> dict[str, Any]:
+        """What the asset of the result's STAC Item will say of its bands and classes."""
+        bands = [
+            {"name": band["name"], "raster:scale": band["scale"], "raster:offset": band["offset"]}
+            for band in self.image["bands"]
+        ]
+        classes = self.image.get("classes")
+        return {"bands": bands, "classification:classes": classes} if classes else {"bands": bands}
+
+    @property
+    def render(self) -> Mapping[str, Any]:
+        """How it wants to be drawn, as the part that has most says; empty if none does."""
+        return max(self.parts, key=lambda part: (bool(part.render), part.done)).render
+
+
+def item(found: Mapping[str, Preview]) -> dict[str, Any]:
+    """What a STAC Item of these previews would say of how they want to be drawn."""
+    return {
+        "properties": {"renders": {name: preview.render for name, preview in found.items() if preview.render}},
+        "assets": {name: preview.asset for name, preview in found.items()},
+    }
 
 
 def previews(folder: Path) -> dict[str, Preview]:
@@ -80,7 +105,7 @@ def is_part(name: str) -> bool:
     return name.endswith(".tif") and _PART.fullmatch(name.removesuffix("tif") + "json") is not None
 
 
-def virtual_raster(preview: Preview, address: Callable[[str], str]) -> bytes:
+def virtual_raster(preview: Preview, address: Callable[[Part], str]) -> bytes:
     """The VRT over all parts; `address` gives where GDAL finds a part's file."""
     columns, rows = (str(int(side)) for side in preview.image["size"])
     root = Element("VRTDataset", rasterXSize=columns, rasterYSize=rows)
@@ -97,7 +122,7 @@ def virtual_raster(preview: Preview, address: Callable[[str], str]) -> bytes:
         SubElement(band, "Offset").text = repr(float(told["offset"]))
         for part in preview.parts:
             source = SubElement(band, "ComplexSource")
-            SubElement(source, "SourceFilename", relativeToVRT="0").text = address(part.file)
+            SubElement(source, "SourceFilename", relativeToVRT="0").text = address(part)
             SubElement(source, "SourceBand").text = str(number)
             layout = {"RasterXSize": columns, "RasterYSize": rows, "DataType": kind}
             SubElement(source, "SourceProperties", layout, BlockXSize=_BLOCK, BlockYSize=_BLOCK)
@@ -119,7 +144,7 @@ def _parts(folder: Path) -> Iterator[tuple[str, Part]]:
         file = name.removesuffix("json") + "tif"
         if match and told and told["done"] and (folder / file).is_file():
             column, row, columns, rows = (int(number) for number in told["window"])
-            yield match[1], Part(file, (column, row, columns, rows), int(told["done"]))
+            yield match[1], Part(file, (column, row, columns, rows), int(told["done"]), told.get("render") or {})
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from qgis.core import (
     QgsFillSymbol,
     QgsGeometry,
     QgsRendererCategory,
+    QgsSimpleLineSymbolLayer,
     QgsStyle,
     QgsVectorLayer,
     QgsVectorLayerUtils,
@@ -37,6 +38,8 @@ GRAINS = ("yyyy-MM-dd", "yyyy-MM", "yyyy")
 CATEGORIES = 12
 """Colours that can be told apart; with more dates than that, months or years share one"""
 RAMP = "Viridis"
+LINE = 0.7
+"""Width of an outline, in millimetres"""
 MAP_TIP = """<b>[% "id" %]</b><br>
 [% format_date("datetime", 'yyyy-MM-dd HH:mm') %][% coalesce(' · ' || round("cloud_cover", 1) || ' % ☁', '') %]
 [% coalesce(' · ' || nullif("platform", ''), '') %]<br>
@@ -135,12 +138,8 @@ def _categories(names: Iterable[str]) -> list[QgsRendererCategory]:
     categories = []
     for number, name in enumerate(listed):
         colour = ramp.color(number / max(1, len(listed) - 1)) if ramp else QColor("#31688e")
-        symbol = QgsFillSymbol.createSimple(
-            {
-                "color": f"{colour.red()},{colour.green()},{colour.blue()},70",
-                "outline_color": colour.name(),
-                "outline_width": "0.5",
-            }
-        )
+        # An outline alone: QGIS fills a selected polygon all over, and what is below could not be seen any more.
+        symbol = QgsFillSymbol.createSimple({})
+        symbol.changeSymbolLayer(0, QgsSimpleLineSymbolLayer(colour, LINE))
         categories.append(QgsRendererCategory(name, symbol, name))
     return categories

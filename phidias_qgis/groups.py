@@ -7,6 +7,7 @@ from typing import ClassVar
 from qgis.core import (
     QgsLayerTreeGroup,
     QgsLayerTreeLayer,
+    QgsLayerTreeNode,
     QgsMapLayer,
     QgsMultiBandColorRenderer,
     QgsProcessingContext,
@@ -29,13 +30,18 @@ def put(layer: QgsMapLayer, project: QgsProject, job: str, title: str) -> None:
     parent = node.parent()
     group = _group_of(root, job)
     if group is None:
-        group = parent.insertGroup(parent.children().index(node), title)
+        above = _outside(node)
+        group = above.parent().insertGroup(above.parent().children().index(above), title)
         group.setCustomProperty(JOB, job)
     if parent is group:
         return
     moved = node.clone()
     group.insertChildNode(_place(group, layer), moved)
     parent.removeChildNode(node)
+    if len(group.children()) == 1:
+        # The layer tree shows a group closed that came without children, and listens to changes only.
+        group.setExpanded(False)
+        group.setExpanded(True)
     images = [child for child in group.findLayers() if isinstance(child.layer(), QgsRasterLayer)]
     for image in images:
         # The bands of a colour composite say nothing, and a series has the same legend over and over.
@@ -44,6 +50,16 @@ def put(layer: QgsMapLayer, project: QgsProject, job: str, title: str) -> None:
 
 def _group_of(root: QgsLayerTreeGroup, job: str) -> QgsLayerTreeGroup | None:
     return next((group for group in root.findGroups(True) if group.customProperty(JOB) == job), None)
+
+
+def _outside(node: QgsLayerTreeNode) -> QgsLayerTreeNode:
+    """The node itself, or the group of another job that it lies in: QGIS adds layers where the current one is."""
+    parent = node.parent()
+    while parent is not None:
+        if parent.customProperty(JOB):
+            node = parent
+        parent = parent.parent()
+    return node
 
 
 def _place(group: QgsLayerTreeGroup, layer: QgsMapLayer) -> int:

@@ -93,18 +93,21 @@ def make_search(target: Input) -> list[QgsProcessingParameterDefinition]:
             ),
             tr("Last day of the period, included; empty leaves it open."),
         ),
-        described(
-            QgsProcessingParameterNumber(
-                f"{target.name}_CLOUD",
-                tr("{}: largest cloud cover (%)").format(target.title),
-                QgsProcessingParameterNumber.Type.Double,
-                defaultValue=100,
-                minValue=0,
-                maxValue=100,
-            ),
-            tr("Scenes with more cloud, as their metadata say, are left out."),
-        ),
+        described(_cloud(target), tr("Scenes with more cloud, as their metadata say, are left out.")),
     ]
+
+
+def _cloud(target: Input) -> QgsProcessingParameterNumber:
+    percent = QgsProcessingParameterNumber(
+        f"{target.name}_CLOUD",
+        tr("{}: largest cloud cover (%)").format(target.title),
+        QgsProcessingParameterNumber.Type.Double,
+        defaultValue=100,
+        minValue=0,
+        maxValue=100,
+    )
+    percent.setMetadata({"widget_wrapper": {"decimals": 1}})
+    return percent
 
 
 def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:

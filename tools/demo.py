@@ -11,21 +11,19 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import demo_archive
 import package
+import personal_gateway
 
 from backend_client import Gateway
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "demo"
 RUNTIME = BUILD / "runtime"
-ARCHIVE = ROOT / ".cache" / "demo-archive"
-GATEWAY = ROOT / ".venv" / "bin" / "phidias-gateway"
 # About 12 km by 11 km on the Eastern Shore of Virginia: farmland, forest, salt marsh and sea.
 AREA = "-75.69,-75.56,37.62,37.72 [EPSG:4326]"
 PROGRESS = re.compile(r"^[0-9.]*\.{1,3}[0-9]*(?=\d{4}-\d\d-\d\d )")
@@ -42,10 +40,13 @@ def main() -> None:
     RUNTIME.mkdir(parents=True, exist_ok=True)
     RUNTIME.chmod(0o700)  # Qt insists
     say("A real Sentinel-2 scene as a static STAC catalogue of COGs")
-    catalogue = demo_archive.build(ARCHIVE)
+    catalogue = demo_archive.build(personal_gateway.ARCHIVE)
     say("The plugin, packaged as for plugins.qgis.org")
     plugins = package.folder()
-    with gateway() as (connection, client):
+    say("A personal gateway: phidias-gateway up")
+    with personal_gateway.running(BUILD / "gateway") as connection:
+        print(f"    {connection['url']}, process {connection['pid']}")
+        client = Gateway(connection["url"], token=connection["token"])
         qgis = Qgis(plugins, connection)
         say("Spectral index: qgis_process -> gateway -> job -> COG")
         index = qgis.run(
@@ -72,26 +73,6 @@ def main() -> None:
 
 def say(text: str) -> None:
     print(f"\033[1m==>\033[0m {text}", flush=True)
-
-
-@contextmanager
-def gateway() -> Iterator[tuple[dict[str, str], Gateway]]:
-    """A personal gateway with the local scheduler, stopped at the end."""
-    archives = [{"name": "demo", "prefix": "https://demo.phidias.invalid/", "path": str(ARCHIVE)}]
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("PHIDIAS_")},
-        "PHIDIAS_STORE__ROOT": str(BUILD / "gateway"),
-        "PHIDIAS_SCHEDULER__KIND": "local",
-        "PHIDIAS_ARCHIVES": json.dumps(archives),
-    }
-    say("A personal gateway: phidias-gateway up")
-    up = subprocess.run([GATEWAY, "up"], env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    connection = json.loads(up.stdout)
-    print(f"    {connection['url']}, process {connection['pid']}")
-    try:
-        yield connection, Gateway(connection["url"], token=connection["token"])
-    finally:
-        subprocess.run([GATEWAY, "down"], env=environment, stdout=subprocess.DEVNULL, check=True)
 
 
 class Qgis:

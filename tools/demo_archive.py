@@ -62,9 +62,9 @@ def build(folder: Path) -> Path:
     images = folder / COLLECTION / SCENE
     images.mkdir(parents=True, exist_ok=True)
     for band in BANDS:
-        print(f"    {band}", end="", flush=True)
+        print(f"    {band}", end="", file=sys.stderr, flush=True)
         _to_cog(source() / f"s2_{band}.jp2", images / f"{band}.tif")
-    print("    true colour")
+    print("    true colour", file=sys.stderr)
     _true_colour(images)
 
     catalogue = pystac.Catalog("phidias-demo", "One real Sentinel-2 scene, to try PHIDIAS with.", "PHIDIAS demo")

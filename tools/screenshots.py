@@ -1,42 +1,77 @@
-"""Take the pictures of QGIS that the docs show. Run by QGIS's own Python: `make screenshots`."""
+"""Take the pictures of QGIS that the docs show: `make screenshots`.
+
+Starts a gateway, and QGIS itself on a screen in memory; `main_path.py` is the way of a user through it.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+import demo_archive
+import package
+import personal_gateway
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), "/usr/share/qgis/python/plugins"]
-
-import jobs_scene
-from qgis.core import QgsApplication
-from qgis.PyQt.QtWidgets import QApplication
-
 IMAGES = ROOT / "docs" / "images"
+SCREEN = "1600x1000x24"
+SETTINGS = """
+[PythonPlugins]
+phidias_qgis=true
+processing=true
+
+[qgis]
+checkVersion=false
+showTips=false
+projectTemplate=false
+newProjectDefault=false
+
+[locale]
+userLocale=en
+overrideFlag=true
+"""
 
 
 def main() -> None:
-    application = QgsApplication([], True)
-    application.initQgis()
-    from processing.core.Processing import Processing
-    from processing.gui.AlgorithmDialog import AlgorithmDialog
-
-    from phidias_qgis.provider import PhidiasProvider
-
-    Processing.initialize()
-    provider = PhidiasProvider()  # QGIS owns it, but its Python half lives only as long as it is named here
-    QgsApplication.processingRegistry().addProvider(provider)
-    dialog = AlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById("phidias:spectralindex"))
-    dialog.resize(1000, 760)
-    dialog.show()
-    QApplication.processEvents()
-    dialog.grab().save(str(IMAGES / "tool.png"))
-    jobs_scene.picture(IMAGES / "jobs.png")
-    for name in ("tool.png", "jobs.png"):
-        print((IMAGES / name).relative_to(ROOT), flush=True)
-    os._exit(0)  # QGIS's own end of a process without its main window is not a clean one
+    os.environ["LOGNAME"] = "ada"  # the gateway's user
+    catalogue = demo_archive.build(personal_gateway.ARCHIVE)
+    plugins = package.folder()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        profile = folder / "profiles" / "default" / "QGIS" / "QGIS3.ini"
+        profile.parent.mkdir(parents=True)
+        profile.write_text(SETTINGS, "utf-8")
+        runtime = folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        with personal_gateway.running(folder / "gateway", SCHEDULER__MAX_PARALLEL="2") as told:
+            order = {
+                "gateway": told,
+                "true_colour": str(next(catalogue.parent.rglob("visual.tif"))),
+                "scratch": str(folder),
+                "images": str(IMAGES),
+            }
+            environment = {
+                **{key: value for key, value in os.environ.items() if not key.startswith(("PHIDIAS_", "QT_QPA"))},
+                "HOME": str(folder),
+                "XDG_RUNTIME_DIR": str(runtime),
+                "QGIS_PLUGINPATH": str(plugins),
+                "MAIN_PATH": json.dumps(order),
+            }
+            qgis = ["qgis", "--noversioncheck", "--nologo", "--lang", "en", "--profiles-path", str(folder)]
+            command = ["xvfb-run", "-a", "-s", f"-screen 0 {SCREEN}", *qgis]
+            ended = subprocess.run(
+                [*command, "--code", str(ROOT / "tools" / "main_path.py")],
+                env=environment,
+                cwd=folder,
+                timeout=600,
+            )
+            shutil.rmtree(folder / "profiles", ignore_errors=True)
+    sys.exit(ended.returncode)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from phidias_gateway.documents import Link, Preview
 from phidias_gateway.errors import NoSuchResult
 from phidias_gateway.links import preview_path
-from phidias_gateway.preview import MEDIA_TYPE, is_part, previews, virtual_raster
+from phidias_gateway.preview import MEDIA_TYPE, Part, is_part, item, previews, virtual_raster
 from phidias_gateway.routes import files
 from phidias_gateway.routes.context import BaseUrl, TheGateway, User
 from phidias_gateway.routes.files import bytes_response, file_response
@@ -25,11 +25,12 @@ async def preview(job_id: str, user: User, base: BaseUrl, here: TheGateway) -> J
     job = here.jobs.get(user, job_id)
     found = await run_in_threadpool(previews, here.jobs.tiles(job))
     outputs = {
-        name: Link(href=here.signer.preview_url(base, job.id, f"{name}.vrt"), type=MEDIA_TYPE, title=name)
-        for name in found
+        name: Link(href=here.signer.preview_url(base, job.id, f"{name}.vrt", entry.done), type=MEDIA_TYPE, title=name)
+        for name, entry in found.items()
     }
     tiles, done = sum(entry.tiles for entry in found.values()), sum(entry.done for entry in found.values())
-    return JSONResponse(Preview(tilesDone=done, tiles=tiles, outputs=outputs).json_value(), headers=_NO_STORE)
+    answer = Preview(tilesDone=done, tiles=tiles, outputs=outputs, item=item(found))
+    return JSONResponse(answer.json_value(), headers=_NO_STORE)
 
 
 @router.get(
@@ -61,8 +62,8 @@ async def preview_file(
     if output not in found:
         raise NoSuchResult(f"Nothing is finished of {name[:100]!r} yet.", remedy="Ask again later.")
 
-    def address(file: str) -> str:
-        return f"/vsicurl/{here.signer.preview_url(base, job.id, file)}"
+    def address(part: Part) -> str:
+        return f"/vsicurl/{here.signer.preview_url(base, job.id, part.file, part.done)}"
 
     content = await run_in_threadpool(virtual_raster, found[output], address)
     return bytes_response(request, content, media_type=MEDIA_TYPE)

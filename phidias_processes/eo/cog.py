@@ -59,7 +59,7 @@ class LayerDraft:
         self._pyramid = Pyramid((grid.height, grid.width), self._image.empty(1, 1), self._image.halve, self._emit)
         with disk_errors(path.parent):
             self._draft = self._image.draft(path)
-            self._shown = Shown(path, layer, grid, tiles, all_tiles)
+            self._shown = Shown(path, layer, grid, tiles, all_tiles, self._so_far)
 
     def write(self, tile: Tile, stored: np.ndarray) -> None:
         """One tile of all bands: (bands, rows, columns), encoded. May be called from several threads."""
@@ -77,6 +77,11 @@ class LayerDraft:
             kept = {number: [astuple(band) for band in bands] for number, bands in self._statistics.items()}
             _statistics_of(self.path).write_text(json.dumps(kept), "utf-8")
             self._shown.all_done()
+
+    def _so_far(self) -> list[Statistics]:
+        """Of each band, in what is finished."""
+        blocks = list(self._statistics.values())
+        return [Statistics.joined(block[band] for block in blocks) for band in range(len(self.layer.bands))]
 
     def _is_time_for_a_glimpse(self) -> bool:
         """Ever more seldom, since what a glimpse shows is written again."""

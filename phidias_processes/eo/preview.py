@@ -5,24 +5,38 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from phidias_processes.eo.grid import Grid, Tile
+from phidias_processes.eo.rendering import Ramp, classes_of, render_of_image
+from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Layer
 
-SECONDS = 1.0
-"""Between two tellings, after the first"""
+SECONDS, SHARE = 1.0, 0.01
+"""What is new is told after so many seconds, or so large a part of the tiles, whichever is sooner"""
 
 
 class Shown:
-    """Tells how far a task is with its draft at `path`, `<layer>.<task>.tif`. May be used from several threads."""
+    """Tells how far a task is with its draft at `path`, `<layer>.<task>.tif`. May be used from several threads.
 
-    def __init__(self, path: Path, layer: Layer, grid: Grid, tiles: Sequence[Tile], all_tiles: int) -> None:
+    `statistics` gives those of what is finished, for each band.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        layer: Layer,
+        grid: Grid,
+        tiles: Sequence[Tile],
+        all_tiles: int,
+        statistics: Callable[[], list[Statistics]],
+    ) -> None:
         self._path = path.with_suffix(".json")
-        self._done, self._told, self._total = 0, 0.0, len(tiles)
+        self._layer, self._statistics = layer, statistics
+        self._done, self._done_told, self._told, self._total = 0, 0, 0.0, len(tiles)
         self._window = _window(tiles)
         self._lock = Lock()
         bands = [
@@ -35,6 +49,7 @@ class Shown:
             "crs": grid.crs,
             "tiles": all_tiles,
             "bands": bands,
+            "classes": classes_of(layer.style),
         }
         _replace(path.with_name(f"{layer.name}.json"), image, path.suffix + path.stem)
 
@@ -42,7 +57,7 @@ class Shown:
         """One more tile is in the draft. Raises OSError."""
         with self._lock:
             self._done += 1
-            if time.monotonic() - self._told >= SECONDS:
+            if self._done - self._done_told >= SHARE * self._total or time.monotonic() - self._told >= SECONDS:
                 self._tell()
 
     def all_done(self) -> None:
@@ -52,8 +67,15 @@ class Shown:
             self._tell()
 
     def _tell(self) -> None:
-        self._told = time.monotonic()
-        _replace(self._path, {"window": self._window, "done": self._done}, ".new")
+        self._told, self._done_told = time.monotonic(), self._done
+        _replace(self._path, {"window": self._window, "done": self._done, "render": self._render()}, ".new")
+
+    def _render(self) -> dict[str, Any]:
+        """How it wants to be drawn; a range that is not given is that of what is finished."""
+        layer, statistics = self._layer, self._statistics()
+        if not all(band.count for band in statistics):
+            return {}
+        return render_of_image(layer.style or Ramp(), layer.name, layer.bands, layer.encodings, statistics)
 
 
 def _window(tiles: Sequence[Tile]) -> list[int]:

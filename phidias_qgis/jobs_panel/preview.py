@@ -13,7 +13,9 @@ from qgis.core import QgsLayerTreeLayer, QgsMapLayerStyle, QgsProject, QgsRaster
 from qgis.PyQt.QtCore import QCoreApplication, QObject, QTimer, pyqtSignal
 
 from backend_client import Gateway, GatewayError, Job, Link, NotFound
+from phidias_qgis import rendering
 from phidias_qgis.i18n import tr
+from phidias_qgis.item import ItemAsset
 from phidias_qgis.jobs_panel.watch import Watch
 from phidias_qgis.layers import STREAMED
 
@@ -58,6 +60,7 @@ class LivePreview(QObject):
     def start(self) -> None:
         """Look for tiles from now on."""
         self.active = True
+        rendering.prepare()
         self._watch.changed.connect(self._follow)
         self._look()
 
@@ -103,7 +106,8 @@ class LivePreview(QObject):
                 self._replace(output, layer)
             else:
                 self._keep(output, layer)
-                QgsProject.instance().addMapLayer(layer)
+                QgsProject.instance().addMapLayer(layer, False)
+                QgsProject.instance().layerTreeRoot().insertLayer(0, layer)
         self._done = sight.done
         if self._over and not self._shown:
             self.refused.emit(tr("Nothing of this job is finished."))
@@ -148,20 +152,19 @@ def _sight(gateway: Gateway, job_id: str, known: int) -> Sight:
     preview = gateway.preview(job_id)
     opened = {}
     if preview.done - known >= max(1, preview.total // SIGHTS) or (not known and preview.done):
-        layers = {output: _opened(link) for output, link in preview.outputs.items()}
+        layers = {output: _opened(link, ItemAsset(output, preview.item)) for output, link in preview.outputs.items()}
         opened = {output: layer for output, layer in layers.items() if layer is not None}
     return Sight(preview.done if opened else known, preview.total, opened)
 
 
-def _opened(link: Link) -> QgsRasterLayer | None:
+def _opened(link: Link, asset: ItemAsset) -> QgsRasterLayer | None:
     address = STREAMED + link.href
     folder = address.partition("?")[0].rpartition("/")[0]
     if hasattr(gdal, "SetPathSpecificOption"):
         gdal.SetPathSpecificOption(folder, "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
-    # The same address has other content now.
-    gdal.VSICurlPartialClearCache(address.partition("?")[0])
     layer = QgsRasterLayer(address, "", "gdal")
     if not layer.isValid():
         return None
+    rendering.apply(layer, asset)
     layer.moveToThread(QCoreApplication.instance().thread())
     return layer

@@ -355,10 +355,11 @@ class Watch(QObject):
     def _read_notes(self) -> None:
         """A job was started, or its end was dealt with: by a tool, or by another QGIS."""
         found = self._notes.all()
-        new = [job for job in found if job not in self._noted and job not in self.jobs]
+        new = any(job not in self._noted and job not in self.jobs for job in found)
+        over = any(job.id in self._noted and job.id not in found for job in self.open)
         # A note that is gone is remembered until the job's end is seen here: it tells what was to be done then.
         self._noted.update(found)
-        if new:
+        if new or over:
             self.look()
 
     def _remove(self, job_id: str) -> None:

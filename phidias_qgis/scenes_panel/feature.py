@@ -12,6 +12,8 @@ from phidias_qgis import paths
 from phidias_qgis.i18n import tr
 
 MENU = "PHIDIAS"
+BESIDE = "PhidiasJobs"
+"""The dock with which it shares a place: the jobs panel"""
 
 
 class ScenesFeature:
@@ -44,7 +46,7 @@ class ScenesFeature:
 
         if self.dock is None:
             self.dock = ScenesPanel(self._iface.mapCanvas(), _open_tool)
-            self._iface.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.dock)
+            self._iface.addTabifiedDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock, [BESIDE], True)
         self.dock.setUserVisible(True)
 
 

@@ -33,6 +33,9 @@ def test_finished_tiles_are_seen_while_the_rest_is_made(gateway: Running) -> Non
     link = next(link["href"] for link in info["links"] if link["rel"] == "preview")
     found = gateway.get(link).json()
     assert (found["tilesDone"], found["tiles"]) == (1, 2)
+    assert found["item"]["properties"]["renders"] == {"halves": {"assets": ["halves"], "rescale": [[0, 1]]}}
+    bands = [{"name": "halves & more", "raster:scale": 0.5, "raster:offset": 1}]
+    assert found["item"]["assets"] == {"halves": {"bands": bands}}
     with opened(found["outputs"]["halves"]["href"]) as dataset:
         pixels = dataset.read(1, masked=True)
         assert (pixels[:, :512] == 1).all()
@@ -58,7 +61,12 @@ def test_a_failed_job_keeps_its_tiles_and_a_successful_one_does_not(gateway: Run
     info = gateway.finished(good)
     assert info["status"] == "successful"
     assert not any(link["rel"] == "preview" for link in info["links"])
-    assert shown(gateway, good) == {"tilesDone": 0, "tiles": 0, "outputs": {}}
+    assert shown(gateway, good) == {
+        "tilesDone": 0,
+        "tiles": 0,
+        "outputs": {},
+        "item": {"properties": {"renders": {}}, "assets": {}},
+    }
 
 
 def test_a_preview_is_its_owners_alone_and_links_open_one_file(gateway: Running) -> None:

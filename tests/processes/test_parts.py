@@ -70,7 +70,7 @@ def test_what_is_finished_can_be_seen(run: Any, site: Any, tmp_path: Path) -> No
     preview = previews(tmp_path)["index"]
     tiles = Plan.from_json(whole.plan).tiles
     assert (preview.done, preview.tiles) == (len(share(tiles, 1, 3)), len(tiles))
-    (tmp_path / "index.vrt").write_bytes(virtual_raster(preview, lambda name: str(tmp_path / name)))
+    (tmp_path / "index.vrt").write_bytes(virtual_raster(preview, lambda part: str(tmp_path / part.file)))
     with rasterio.open(tmp_path / "index.vrt") as shown, whole.image() as image:
         assert (shown.crs, shown.transform, shown.shape) == (image.crs, image.transform, image.shape)
         assert (shown.scales, shown.nodata, shown.descriptions) == (image.scales, image.nodata, image.descriptions)

@@ -28,6 +28,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from phidias_qgis.groups import put
 from phidias_qgis.links import STREAMED, href_of
 from tests.qgis.conftest import RunningGateway
 
@@ -204,3 +205,19 @@ def test_layers_come_styled_dated_and_described_into_a_group_of_their_job(tmp_pa
     assert image.children()[0].name() == "2015-06-22"
     assert image.children()[0].layer().renderer().type() == "multibandcolor"
     project.clear()
+
+
+def test_a_jobs_group_is_never_put_into_that_of_another() -> None:
+    project = QgsProject()
+    root = project.layerTreeRoot()
+    own = root.addGroup("my results")
+    for job in ("one", "two", "three"):
+        layer = QgsVectorLayer("Point", job, "memory")
+        # As QGIS does: beside the current layer, which is the one that was added last.
+        project.addMapLayer(layer, False)
+        last = own.findLayers()[0].parent() if own.findLayers() else own
+        last.insertLayer(0, layer)
+        put(layer, project, job, job)
+    assert [group.name() for group in own.children()] == ["three", "two", "one"]
+    assert [[node.name() for node in group.children()] for group in own.children()] == [["three"], ["two"], ["one"]]
+    assert all(group.isExpanded() for group in own.children())

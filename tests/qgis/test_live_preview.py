@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from qgis.core import QgsProject, QgsRasterBandStats, QgsRasterLayer
+from qgis.core import QgsProject, QgsRasterBandStats, QgsRasterLayer, QgsSingleBandPseudoColorRenderer
 
 from backend_client import Gateway, Job
 from phidias_qgis import descriptions
@@ -93,6 +93,9 @@ def test_tiles_appear_as_they_are_finished_and_give_way_to_the_result(
     assert first.name().startswith("Gated (preview: ")
     some = valid_pixels(first)
     assert 0 < some < first.width() * first.height()
+    # As the result will be drawn: a ramp over values that the process has given.
+    assert isinstance(first.renderer(), QgsSingleBandPseudoColorRenderer)
+    assert (first.renderer().classificationMin(), first.renderer().classificationMax()) == (0.0, 0.9)
     first.setOpacity(0.5)
     # Seen anew, as with another tile: in the same place, as the person wants it to look.
     live = panel.actions._previews[job.id]
@@ -101,10 +104,15 @@ def test_tiles_appear_as_they_are_finished_and_give_way_to_the_result(
     (second,) = layers()
     assert second.opacity() == 0.5
     assert valid_pixels(second) == some
+    gate.with_suffix(".row").touch()
+    until(lambda: [layer.name().partition(" of")[0] for layer in layers()] == ["Gated (preview: 2"])
+    (third,) = layers()
+    more = valid_pixels(third)
+    assert more > some
     gate.touch()
     until(lambda: [layer.name() for layer in layers()] == ["NDVI"])
     (result,) = layers()
-    assert valid_pixels(result) > some
+    assert valid_pixels(result) > more
     assert not panel.actions.preview.isChecked()
 
 

@@ -46,6 +46,11 @@ class Window:
     def addDockWidget(self, area: Qt.DockWidgetArea, dock: Any) -> None:
         self.main.addDockWidget(area, dock)
 
+    def addTabifiedDockWidget(
+        self, area: Qt.DockWidgetArea, dock: Any, beside: list[str], raise_tab: bool = False
+    ) -> None:
+        self.main.addDockWidget(area, dock)
+
     def removeDockWidget(self, dock: Any) -> None:
         self.main.removeDockWidget(dock)
 

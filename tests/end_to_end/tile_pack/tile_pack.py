@@ -67,8 +67,9 @@ class Gated(SpectralIndex):
 
     def compute(self, block: Block, inputs: GatedInputs) -> Mapping[str, Any]:
         grid = block.grid
-        in_corner = grid.x - inputs.x < grid.dx and inputs.y - grid.y < 1024 * grid.dy
-        while not in_corner and not Path(inputs.gate).exists():
+        in_column, in_row = grid.x - inputs.x < grid.dx, inputs.y - grid.y < 1024 * grid.dy
+        opened = [Path(inputs.gate), *([Path(f"{inputs.gate}.row")] if in_row else [])]
+        while not (in_column and in_row) and not any(path.exists() for path in opened):
             time.sleep(0.05)
         return super().compute(block, inputs)
 

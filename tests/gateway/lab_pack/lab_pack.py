@@ -148,13 +148,14 @@ class Tiles(Process[TilesInputs, TilesOutputs]):
             "SPARSE_OK": "TRUE",
         }
         band = {"type": "int16", "nodata": -1, "scale": 0.5, "offset": 1, "name": "halves & more"}
-        image = {"size": [1024, 512], "crs": "EPSG:32631", "tiles": 2, "bands": [band]}
+        image = {"size": [1024, 512], "crs": "EPSG:32631", "tiles": 2, "bands": [band], "classes": []}
         image["transform"] = list(profile["transform"])[:6]
         (workspace.tiles / "halves.json").write_text(json.dumps(image))
         for half in range(inputs.done):
             with rasterio.open(workspace.tiles / f"halves.{half}.tif", "w", **profile) as target:
                 target.write(np.full((1, 512, 512), half + 1, "int16"), window=Window(512 * half, 0, 512, 512))
-            told = {"window": [512 * half, 0, 512, 512], "done": 1}
+            render = {"assets": ["halves"], "rescale": [[0, half + 1]]}
+            told = {"window": [512 * half, 0, 512, 512], "done": 1, "render": render}
             (workspace.tiles / f"halves.{half}.json").write_text(json.dumps(told))
         workspace.report(50, "halves are there")
         time.sleep(inputs.pause)
