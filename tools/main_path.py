@@ -28,8 +28,8 @@ from qgis.core import (
     QgsRectangle,
     QgsReferencedRectangle,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QModelIndex, QPointF, Qt, QTimer
-from qgis.PyQt.QtWidgets import QApplication, QDialog, QListWidget, QSplitter, QTextBrowser, QTreeView, QWidget
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QModelIndex, QPersistentModelIndex, QPointF, Qt, QTimer
+from qgis.PyQt.QtWidgets import QApplication, QDialog, QListWidget, QSplitter, QTreeView, QWidget
 from qgis.utils import iface, plugins
 
 ORDER = json.loads(os.environ.pop("MAIN_PATH"))
@@ -232,14 +232,12 @@ def part_of(layer: QgsMapLayer) -> float:
 def report() -> None:
     """What a layer says of itself."""
     plugin()._jobs.dock.setUserVisible(False)
-    (layer,) = (layer for layer in results() if layer.name() == "EVI")
+    layer = results()[0]
 
     def show_information(dialog: QDialog) -> None:
-        dialog.findChild(QListWidget, "mOptionsListWidget").setCurrentRow(0)
+        pages = dialog.findChild(QListWidget, "mOptionsListWidget")
+        pages.setCurrentItem(pages.findItems("Metadata", Qt.MatchFlag.MatchExactly)[0])
         dialog.resize(900, 640)
-        wait_a_little()
-        browser = dialog.findChild(QTextBrowser)
-        browser.verticalScrollBar().setValue(browser.verticalScrollBar().maximum() * 2 // 5)
         wait_a_little()
         save(dialog, "report")
         dialog.reject()
@@ -252,15 +250,15 @@ def chain() -> None:
     """Tools of the cluster and of this computer in the modeler."""
     from processing.modeler.ModelerDialog import ModelerDialog
 
-    model = QgsProcessingModelAlgorithm("Vegetation of a scene, and its slopes", "Docs")
+    model = QgsProcessingModelAlgorithm("Objects of a scene", "My models")
     area = QgsProcessingParameterExtent("area", "Area")
     place = QgsProcessingModelParameter("area")
     place.setPosition(QPointF(120, 60))
     model.addModelParameter(area, place)
     steps = [
-        ("phidias:extract", "Extract bands", {"AREA": "area"}, (120, 200)),
-        ("phidias:segmentation", "Segmentation", {"RASTER": ("extract", "OUTPUT_IMAGES")}, (420, 320)),
-        ("native:buffer", "Buffer", {"INPUT": ("segmentation", "OUTPUT_SEGMENTS")}, (120, 440)),
+        ("phidias:spectralindex", "Spectral index", {"AREA": "area", "SCENES": "'demo'"}, (120, 200)),
+        ("phidias:segmentation", "Segmentation", {"RASTER": ("spectralindex", "OUTPUT_INDEX")}, (440, 310)),
+        ("native:centroids", "Centroids", {"INPUT": ("segmentation", "OUTPUT_SEGMENTS")}, (440, 450)),
     ]
     for identifier, title, inputs, (x, y) in steps:
         child = QgsProcessingModelChildAlgorithm(identifier)
@@ -268,12 +266,18 @@ def chain() -> None:
         child.setDescription(title)
         child.setPosition(QPointF(x, y))
         for name, source in inputs.items():
-            value = (
-                QgsProcessingModelChildParameterSource.fromModelParameter(source)
-                if isinstance(source, str)
-                else QgsProcessingModelChildParameterSource.fromChildOutput(*source)
-            )
+            kind = QgsProcessingModelChildParameterSource
+            if isinstance(source, tuple):
+                value = kind.fromChildOutput(*source)
+            elif source.startswith("'"):
+                value = kind.fromStaticValue(source.strip("'"))
+            else:
+                value = kind.fromModelParameter(source)
             child.addParameterSources(name, [value])
+        for definition in child.algorithm().parameterDefinitions():
+            if definition.name() not in inputs and not definition.isDestination():
+                default = QgsProcessingModelChildParameterSource.fromStaticValue(definition.defaultValue())
+                child.addParameterSources(definition.name(), [default])
         model.addChildAlgorithm(child)
     dialog = ModelerDialog.create(model)
     dialog.resize(1100, 640)
@@ -301,8 +305,8 @@ def browse() -> None:
 
     root = opened(QModelIndex(), "PHIDIAS")
     tree.scrollTo(root, QTreeView.ScrollHint.PositionAtTop)
-    job = opened(opened(root, "My institute"), "Spectral index")
-    wait(lambda: tree.model().rowCount(job) > 1)
+    job = QPersistentModelIndex(opened(opened(root, "My institute"), "Spectral index"))
+    wait(lambda: tree.model().rowCount(QModelIndex(job)) > 0)
     tree.scrollTo(root, QTreeView.ScrollHint.PositionAtTop)
     wait_a_little()
     save(dock, "browser")
