@@ -545,7 +545,7 @@
     <message>
         <location filename="../phidias_qgis/execution.py"/>
         <source>{} The job goes on; trying again in {} s.</source>
-        <translation>{} Le job se poursuit&#xa0;; nouvel essai dans {} s.</translation>
+        <translation>{} Le job se poursuit&#xa0;; nouvel essai dans {}&#xa0;s.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
@@ -560,7 +560,7 @@
     <message>
         <location filename="../phidias_qgis/execution.py"/>
         <source>Its last lines:</source>
-        <translation>Ses dernières lignes&#xa0;:</translation>
+        <translation>Dernières lignes de son journal&#xa0;:</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
@@ -714,7 +714,7 @@
     <message>
         <location filename="../phidias_qgis/jobs_panel/actions.py"/>
         <source>{} was started again.</source>
-        <translation>{}&#xa0;: relancé.</translation>
+        <translation>{} a été relancé.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/jobs_panel/actions.py"/>
@@ -1814,13 +1814,13 @@
     <message>
         <location filename="../phidias_qgis/scenes_panel/panel.py"/>
         <source>Clouds at most</source>
-        <translation>Nuages au plus</translation>
+        <translation>Nuages max.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes_panel/panel.py"/>
         <location filename="../phidias_qgis/search.py"/>
         <source>Scenes at most</source>
-        <translation>Scènes au plus</translation>
+        <translation>Scènes max.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes_panel/panel.py"/>
@@ -1842,7 +1842,7 @@
     <message>
         <location filename="../phidias_qgis/scenes_panel/searching.py"/>
         <source>PHIDIAS: looking what there is to search</source>
-        <translation>PHIDIAS&#xa0;: inventaire de ce qui peut être recherché</translation>
+        <translation>PHIDIAS&#xa0;: consultation du catalogue</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/search.py"/>
