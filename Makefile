@@ -3,10 +3,10 @@
 PYTHON := .venv/bin/python
 QGIS_PYTHON := QT_QPA_PLATFORM=offscreen .venv-qgis/bin/python
 
-.PHONY: help setup demo test faults bench package lint format screenshots snapshot clean
+.PHONY: help setup demo test faults bench package lint format translations screenshots snapshot clean
 
 help:  ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup:  ## Install QGIS, Orfeo ToolBox, Slurm and both Python environments
 	@tools/setup.sh
@@ -39,6 +39,9 @@ format: setup  ## Bring the code into shape
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+translations: setup  ## Bring the translations up to date with the code; LANGUAGE=de begins one
+	@$(PYTHON) tools/translations.py update $(LANGUAGE)
+
 screenshots: setup  ## Take the pictures of QGIS for the docs
 	@$(QGIS_PYTHON) tools/screenshots.py
 
@@ -46,4 +49,4 @@ snapshot: setup  ## Write the process descriptions that the plugin ships
 	.venv/bin/phidias-gateway describe > resources/processes.json
 
 clean:  ## Delete what was built, but not the environments
-	rm -rf build dist .cache
+	rm -rf build dist .cache i18n/*.qm

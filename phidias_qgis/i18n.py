@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication, QTranslator
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
 from phidias_qgis import paths
 
@@ -14,9 +14,18 @@ def tr(text: str) -> str:
 
 
 def install_translator() -> QTranslator | None:
-    """Load the translation of QGIS's language; keep the answer alive as long as the plugin is."""
+    """Load the translation of QGIS's language, that of `fr` for `fr_CA`, before the first text is made.
+
+    Keep the answer alive as long as the plugin is; None if the language is not there.
+    """
     translator = QTranslator()
-    if not translator.load(str(paths.translations() / f"phidias_{QgsApplication.locale()}.qm")):
+    if not translator.load(QLocale(QgsApplication.locale()), "phidias", "_", str(paths.translations())):
         return None
     QCoreApplication.installTranslator(translator)
     return translator
+
+
+def remove_translator(translator: QTranslator | None) -> None:
+    """Back to the language of the code."""
+    if translator is not None:
+        QCoreApplication.removeTranslator(translator)

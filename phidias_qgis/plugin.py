@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import QTimer
 from backend_client import GatewayError
 from phidias_qgis import connection, descriptions, paths, tunnels
 from phidias_qgis.algorithm import algorithm_name
-from phidias_qgis.i18n import install_translator, tr
+from phidias_qgis.i18n import install_translator, remove_translator, tr
 from phidias_qgis.provider import PhidiasProvider
 
 AFTER_START = 2000
@@ -83,6 +83,8 @@ class PhidiasPlugin:
             QgsApplication.processingRegistry().removeProvider(self._provider)
             self._provider = None
         tunnels.close()
+        remove_translator(self._translator)
+        self._translator = None
         paths.forget_client()
 
     def refresh(self, *, asked: bool = True) -> None:

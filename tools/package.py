@@ -1,6 +1,7 @@
 """Build the plugin as plugins.qgis.org takes it: one folder, no binaries, a zip beside it.
 
-The client library travels in the plugin's `lib/`, its pictures and words in `resources/` and `i18n/`.
+The client library travels in the plugin's `lib/`, its pictures and words in `resources/` and `i18n/`; of the latter
+only what Qt reads, made anew if it is old.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import translations
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 NAME = "phidias_qgis"
@@ -18,6 +21,7 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "metadata.txt", "*.ts"
 
 def folder() -> Path:
     """Lay out build/plugins/phidias_qgis; returns build/plugins, ready for QGIS_PLUGINPATH."""
+    translations.compile_old()
     plugins = BUILD / "plugins"
     target = plugins / NAME
     shutil.rmtree(target, ignore_errors=True)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Sets up everything on Debian 12, and does nothing where nothing is missing:
 # the Debian packages, .venv (gateway, processes, client) and .venv-qgis (QGIS's own Python);
-# with the argument `bench` also .venv-bench (what is measured beside us).
+# with the argument `bench` also .venv-bench (what is measured beside us). The plugin's translations are compiled too.
 # The two environments stay apart: Debian's numpy, which QGIS needs, and PyPI's do not mix.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client gdal-bin openssh-server nginx-light openssl fonts-dejavu-core
-  libfaketime python3-venv)
+  libfaketime python3-venv qttools5-dev-tools)
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
@@ -54,3 +54,5 @@ environment .venv-qgis "$stamp" --system-site-packages -r tools/requirements-qgi
 if [ "${1:-}" = bench ]; then
   environment .venv-bench "$(sha256sum < tools/requirements-bench.txt | cut -d' ' -f1)-$here" "" -r tools/requirements-bench.txt
 fi
+
+.venv/bin/python tools/translations.py compile
