@@ -42,8 +42,9 @@ format: setup  ## Bring the code into shape
 translations: setup  ## Bring the translations up to date with the code; LANGUAGE=de begins one
 	@$(PYTHON) tools/translations.py update $(LANGUAGE)
 
-screenshots: setup  ## Take the pictures of QGIS for the docs
-	@$(QGIS_PYTHON) tools/screenshots.py
+screenshots:  ## Take the pictures of QGIS for the docs
+	@tools/setup.sh screenshots
+	@$(PYTHON) tools/screenshots.py
 
 snapshot: setup  ## Write the process descriptions that the plugin ships
 	.venv/bin/phidias-gateway describe > resources/processes.json

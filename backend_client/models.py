@@ -78,6 +78,8 @@ class Job:
     status: str
     """accepted, running, successful, failed or dismissed"""
     process_id: str = ""
+    summary: str = ""
+    """What tells it from other jobs of its process, such as "NDVI, 2018-05-03 to 2018-05-28"; empty if unknown"""
     message: str = ""
     progress: int | None = None
     """Per cent, None if the server does not say"""
@@ -287,6 +289,7 @@ def job_of(document: Mapping[str, Any], base: str, etag: str = "") -> Job:
         id=identifier,
         status=status,
         process_id=str(document.get("processID") or ""),
+        summary=str(document.get("summary") or ""),
         message=str(document.get("message") or ""),
         progress=_per_cent(document.get("progress")),
         created=instant_of(document.get("created")),

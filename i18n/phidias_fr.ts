@@ -1071,7 +1071,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/jobs_panel/panel.py"/>
-        <source>{} jobs</source>
+        <source>Jobs: {}</source>
         <translation>Jobs&#xa0;: {}</translation>
     </message>
     <message>
@@ -1697,13 +1697,13 @@
     </message>
     <message>
         <location filename="../phidias_qgis/scenes.py"/>
-        <source>{}: largest cloud cover (%)</source>
-        <translation>{}&#xa0;: couverture nuageuse maximale (%)</translation>
+        <source>Scenes with more cloud, as their metadata say, are left out.</source>
+        <translation>Les scènes plus nuageuses, d&apos;après leurs métadonnées, sont écartées.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes.py"/>
-        <source>Scenes with more cloud, as their metadata say, are left out.</source>
-        <translation>Les scènes plus nuageuses, d&apos;après leurs métadonnées, sont écartées.</translation>
+        <source>{}: largest cloud cover (%)</source>
+        <translation>{}&#xa0;: couverture nuageuse maximale (%)</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes.py"/>
@@ -1836,7 +1836,7 @@
     <message>
         <location filename="../phidias_qgis/scenes_panel/searching.py"/>
         <location filename="../phidias_qgis/search.py"/>
-        <source>{} scenes found</source>
+        <source>Scenes found: {}</source>
         <translation>Scènes trouvées&#xa0;: {}</translation>
     </message>
     <message>

@@ -136,6 +136,7 @@ class Tasks(Document):
 class StatusInfo(Document):
     """The state of a job. `cause` is a word for programs, `remedy` a sentence for people.
 
+    `summary` tells it from other jobs of its process, in a few words: "NDVI, 2018-05-03 to 2018-05-28".
     `resources` is what each of its tasks is given; `size` is in bytes; a job that is `pinned` does not expire.
     """
 
@@ -145,6 +146,7 @@ class StatusInfo(Document):
     type: Literal["process"] = "process"
     processingEntityType: Literal["ogc-api-processes"] = "ogc-api-processes"  # noqa: N815
     status: Status
+    summary: str | None = None
     message: str | None = None
     progress: Annotated[int, Field(ge=0, le=100)] = 0
     created: Instant

@@ -170,6 +170,7 @@ class Intake:
             environment=process.environment,
             created=now,
             updated=now,
+            summary=prepared.summary,
             message="Accepted",
             effort=prepared.effort,
             parts=prepared.parts,

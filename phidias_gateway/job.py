@@ -61,6 +61,8 @@ class Job:
     started: datetime | None = None
     finished: datetime | None = None
     expires: datetime | None = None
+    summary: str = ""
+    """What tells it from other jobs of its process"""
     progress: int = 0
     message: str = ""
     cause: str | None = None

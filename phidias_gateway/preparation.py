@@ -46,6 +46,7 @@ class Prepared:
     inputs: ProcessInputs
     site: Site
     plan: Mapping[str, Any]
+    summary: str
     effort: Effort
     parts: int
 
@@ -77,8 +78,9 @@ def plan(process: Process[Any, Any], given: Given, most_parts: int) -> Prepared:
     `most_parts` is into how many parts the work may be divided. Raises whatever PhidiasError `Process.plan` raises.
     """
     made = process.plan(given.inputs, given.site)
-    effort, parts = process.effort(given.inputs, made), process.parts(given.inputs, made, most_parts)
-    return Prepared(given.inputs, given.site, made, effort, max(1, min(parts, most_parts)))
+    summary, effort = process.summary(given.inputs, made), process.effort(given.inputs, made)
+    parts = process.parts(given.inputs, made, most_parts)
+    return Prepared(given.inputs, given.site, made, summary, effort, max(1, min(parts, most_parts)))
 
 
 class _Resolver:

@@ -111,6 +111,10 @@ class Process(ABC, Generic[In, Out]):
         """
         return {}
 
+    def summary(self, inputs: In, plan: Mapping[str, Any]) -> str:
+        """What tells one job from the others of the process, in a few words: "NDVI, 2018-05-03 to 2018-05-28"."""
+        return ""
+
     def effort(self, inputs: In, plan: Mapping[str, Any]) -> Effort:
         """How large the job of this plan is: for the site's limits, and the estimate that a user asks for."""
         return Effort()

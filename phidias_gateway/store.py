@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS job (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, key TEXT, digest TEXT NOT NULL,
     process_id TEXT NOT NULL, process_version TEXT NOT NULL, status TEXT NOT NULL, step TEXT NOT NULL,
     attempt INTEGER NOT NULL, retries INTEGER NOT NULL, version INTEGER NOT NULL,
-    resources TEXT NOT NULL, environment TEXT NOT NULL,
+    resources TEXT NOT NULL, environment TEXT NOT NULL, summary TEXT NOT NULL,
     created REAL NOT NULL, updated REAL NOT NULL, started REAL, finished REAL, expires REAL,
     progress INTEGER NOT NULL, message TEXT NOT NULL, cause TEXT, remedy TEXT, problem TEXT,
     queue_reason TEXT, estimated_start REAL, native_id TEXT, pinned INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS upload (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owner_of_upload ON upload (sha256);
 """
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _PLANNING_SECONDS = 3600.0
 """An upload's last use may be written so long before the job that uses it is recorded"""
 _TIMES = frozenset({"created", "updated", "started", "finished", "expires", "estimated_start"})

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -106,6 +107,15 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
         _check_size(grid.width, grid.height)
         return {"grid": grid.to_json(), "bands": bands}
 
+    def summary(self, inputs: SegmentationInputs, plan: Mapping[str, Any]) -> str:
+        from phidias_processes.eo.plan import Plan
+        from phidias_processes.eo.scene import period
+
+        if inputs.raster is None:
+            return period(Plan.from_json(plan).scenes)
+        name = urlsplit(inputs.raster.href).path.rpartition("/")[2]
+        return name if "." in name else ""  # an upload is called by its hash
+
     def run(self, inputs: SegmentationInputs, workspace: Workspace) -> SegmentationOutputs:
         from phidias_processes.eo.composite import median_of_scenes, valid_pixels, window_of_raster
         from phidias_processes.eo.engine import nothing_left
@@ -150,6 +160,7 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
             vectors=vectors,
             attribution=attribution,
             software=software,
+            summary=self.summary(inputs, workspace.plan),
         )
         item = write_item(result, workspace.results / "item.json", quicklook)
         return SegmentationOutputs(

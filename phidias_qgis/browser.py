@@ -194,12 +194,12 @@ class JobItem(_Collection):
     def __init__(self, parent: JobsItem, job: Job, names: job_words.Names) -> None:
         # When it is read again, an item of the same path is kept as it was.
         version = job.updated.timestamp() if job.updated else job.status
-        tool = names.tool(job)
-        name = job_words.line(job, tool)
+        title = names.title(job)
+        name = job_words.line(job, title)
         super().__init__(parent, name, f"{parent.path()}/{job.id}/{version}", words.status_icon(job))
         self.job, self.target, self.feedback = job, parent.target, parent.feedback
         self._names = names
-        self.setToolTip(job_words.tip(job, tool))
+        self.setToolTip(job_words.tip(job, title))
         if job.status != "successful":
             self._can()
             self.setState(Qgis.BrowserItemState.Populated)

@@ -40,10 +40,14 @@ class Names:
         known = self._known.get(job.process_id)
         return known.title if known else job.process_id or job.id
 
+    def title(self, job: Job) -> str:
+        """The tool, and what tells the job from others."""
+        return " · ".join(part for part in (self.tool(job), job.summary) if part)
 
-def line(job: Job, tool: str) -> str:
-    """A job in a line: its tool, when it was started, and how it stands unless all is well."""
-    parts = [tool, words.moment(job.created), "" if job.status == "successful" else state(job)]
+
+def line(job: Job, title: str) -> str:
+    """A job in a line: what it is, when it was started, and how it stands unless all is well."""
+    parts = [title, words.moment(job.created), "" if job.status == "successful" else state(job)]
     return ", ".join(part for part in parts if part)
 
 
@@ -53,7 +57,7 @@ def state(job: Job) -> str:
     return f"{word} {job.progress} %" if job.status == "running" and job.progress else word
 
 
-def tip(job: Job, tool: str) -> str:
+def tip(job: Job, title: str) -> str:
     """All that is worth knowing of a job at a glance."""
     remedy = words.remedy(job) if job.status == "failed" else ""
-    return "\n".join(text for text in (line(job, tool), words.situation(job), remedy, job.id) if text)
+    return "\n".join(text for text in (line(job, title), words.situation(job), remedy, job.id) if text)

@@ -94,7 +94,7 @@ class PhidiasFilter(QgsLocatorFilter):
         page = target.gateway(feedback, seconds=SECONDS).job_page(limit=JOBS)
         names = job_words.Names(target)
         for place, job in enumerate(page.jobs):
-            line = job_words.line(job, names.tool(job))
+            line = job_words.line(job, names.title(job))
             if matches(text, line, job_words.state(job), job.process_id, job.id):
                 found = QgsLocatorResult(self, line, ["job", target.name, job.id])
                 found.description = job.message

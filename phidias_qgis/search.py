@@ -138,7 +138,7 @@ class SearchScenes(QgsProcessingAlgorithm):
             return {}
         except (GatewayError, connection.NotConnected) as error:
             raise QgsProcessingException(str(error)) from None
-        feedback.pushInfo(tr("{} scenes found").format(count))
+        feedback.pushInfo(tr("Scenes found: {}").format(count))
         if count == self._wishes["limit"]:
             feedback.pushWarning(tr("There may be more: the search ended at the number of scenes that was allowed."))
         return {OUTPUT: self._found, COUNT: count}

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Sets up everything on Debian 12, and does nothing where nothing is missing:
 # the Debian packages, .venv (gateway, processes, client) and .venv-qgis (QGIS's own Python);
-# with the argument `bench` also .venv-bench (what is measured beside us). The plugin's translations are compiled too.
+# with the argument `bench` also .venv-bench (what is measured beside us), with `screenshots` a screen in memory.
+# The plugin's translations are compiled too.
 # The two environments stay apart: Debian's numpy, which QGIS needs, and PyPI's do not mix.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(qgis python3-qgis qgis-providers otb-bin slurmctld slurmd slurm-client gdal-bin openssh-server nginx-light openssl fonts-dejavu-core
   libfaketime python3-venv qttools5-dev-tools)
+if [ "${1:-}" = screenshots ]; then packages+=(xvfb xauth); fi
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 

@@ -63,6 +63,7 @@ def status_info(job: Job, base: str, limits: LimitSettings) -> StatusInfo:
         id=job.id,
         processID=job.process_id,
         status=job.status.value,
+        summary=job.summary or None,
         message=job.message or None,
         progress=job.progress,
         created=job.created,

@@ -74,6 +74,7 @@ def run_tiles(
         tuple(images),
         process.expression(inputs),
         attribution=plan.attribution,
+        summary=process.summary(inputs, workspace.plan),
     )
     item = write_item(result, workspace.results / "item.json", quicklook)
     return {image.layer.name: image.path.name for image in images}, item.name, quicklook.name

@@ -72,6 +72,8 @@ class Result:
     """Licence and providers of the scenes, in the words of STAC"""
     software: Sequence[tuple[str, str]] = ()
     """Name and version of programs beyond Python's, such as Orfeo ToolBox"""
+    summary: str = ""
+    """What tells it from other results of the process"""
 
 
 def write_item(result: Result, target: Path, quicklook: Path | None) -> Path:
@@ -143,7 +145,7 @@ def _properties(result: Result, now: datetime) -> dict[str, Any]:
     software = {"phidias": version("phidias"), "rasterio": rasterio.__version__, "gdal": rasterio.__gdal_version__}
     properties = {
         **result.attribution,
-        "title": title,
+        "title": f"{title}: {result.summary}" if result.summary else title,
         "created": _instant(now),
         "proj:code": result.grid.crs if result.grid.crs.startswith("EPSG:") else None,
         "processing:software": {**software, **dict(result.software)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -52,6 +52,12 @@ class Scene:
         bands = tuple(_band_from_json(band) for band in document["bands"])
         classification = document["classification"] and _band_from_json(document["classification"])
         return cls(**{**document, "bands": bands, "classification": classification})
+
+
+def period(scenes: Sequence[Scene]) -> str:
+    """The first and the last day on which the scenes may have been seen, in UTC."""
+    days = sorted(day[:10] for scene in scenes for day in (scene.start, scene.end))
+    return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
 
 
 def _band_from_json(document: Mapping[str, Any]) -> Band:

@@ -93,6 +93,9 @@ class Block:
     or a cloud if these are masked"""
 
 
+SEVERAL = 4
+"""Bands that are named in a summary"""
+
 In = TypeVar("In", bound=Any)
 Out = TypeVar("Out", bound=ProcessOutputs)
 
@@ -134,6 +137,14 @@ class TileProcess(Process[In, Out]):
         from phidias_processes.eo.plan import make_plan
 
         return make_plan(self, inputs, site).to_json()
+
+    def summary(self, inputs: In, plan: Mapping[str, Any]) -> str:
+        """The bands of the first image, and the period."""
+        from phidias_processes.eo.plan import Plan
+        from phidias_processes.eo.scene import period
+
+        scenes = Plan.from_json(plan).scenes
+        return ", ".join([*self.layers(inputs, scenes)[0].bands[:SEVERAL], period(scenes)])
 
     def effort(self, inputs: In, plan: Mapping[str, Any]) -> Effort:
         """Scenes, tiles, pixels and bytes."""

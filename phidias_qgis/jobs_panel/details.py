@@ -101,7 +101,7 @@ class Details(QWidget):
             self.heading.setText(html.escape(tr("Select a job to see more of it.")))
             self.state.setText("")
             return
-        self.heading.setText(f"<b>{html.escape(self._watch.names.tool(job))}</b>")
+        self.heading.setText(f"<b>{html.escape(self._watch.names.title(job))}</b>")
         parts = (words.status(job), "" if job.status == "failed" else words.situation(job), words.times(job))
         text = " · ".join(part for part in parts if part)
         self.state.setText(text)

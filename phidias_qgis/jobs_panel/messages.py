@@ -67,7 +67,7 @@ class Messages(QObject):
         watch, job = self._told[-1]
         good = [(watch, job) for watch, job in self._told if job.status == "successful"]
         if len(self._told) == 1:
-            text = f"{watch.names.tool(job)}: {self._sentence(job)}"
+            text = f"{watch.names.title(job)}: {self._sentence(job)}"
         else:
             text = tr("{} jobs have ended: {} successful, {} not.")
             text = text.format(len(self._told), len(good), len(self._told) - len(good))

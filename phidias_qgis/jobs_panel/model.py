@@ -103,7 +103,7 @@ class JobsModel(QAbstractTableModel):
         return None
 
     def _title(self, job: Job) -> str:
-        return self._watch.names.tool(job) if self._watch is not None else job.process_id
+        return self._watch.names.title(job) if self._watch is not None else job.process_id
 
     def _text(self, job: Job, column: int) -> str:
         if column == PROCESS:

@@ -303,7 +303,7 @@ class JobsPanel(QWidget):
             text = tr("{} of the newest {} jobs").format(shown, read) if watch.next else tr("{} of {} jobs")
             text = text.format(shown, read)
         else:
-            text = tr("the newest {} jobs").format(read) if watch.next else tr("{} jobs").format(read)
+            text = tr("the newest {} jobs").format(read) if watch.next else tr("Jobs: {}").format(read)
         more = f' <a href="more">{tr("Read on")}</a>' if watch.next else ""
         return html.escape(text) + more
 

@@ -62,7 +62,7 @@ class Search:
             self._done(None, self.feedback.error or tr("The search was cancelled."))
             return
         layer = self._context.takeResultLayer(results["OUTPUT"])
-        said = [tr("{} scenes found").format(results["COUNT"]), *self.feedback.warnings]
+        said = [tr("Scenes found: {}").format(results["COUNT"]), *self.feedback.warnings]
         self._done(layer if results["COUNT"] else None, "\n".join(said))
 
 

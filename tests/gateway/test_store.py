@@ -52,7 +52,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_job_comes_back_as_it_was_recorded(store: Store, tmp_path: Path) -> None:
-    made = job(problem={"type": "x", "status": 500}, expires=START, estimated_start=START, message="é")
+    made = job(problem={"type": "x", "status": 500}, expires=START, estimated_start=START, message="é", summary="NDVI")
     store.record(made, key="k", digest="d", check=unchecked)
     assert store.get(made.id) == made
     assert store.get(made.id, "eve") is None

@@ -110,7 +110,7 @@ def test_jobs_and_their_layers_are_there_when_somebody_opens_them(shown: Browser
     assert shown.children(place) == []
     listed = {item.job.id: item for item in shown.open(place) if isinstance(item, JobItem)}
     assert set(jobs.values()) <= set(listed)
-    assert listed[jobs["layer"]].name().startswith("Spectral index, ")
+    assert listed[jobs["layer"]].name().startswith("Spectral index · NDVI, 2015-06-23 to 2016-06-10, ")
     assert "Failed" in listed[jobs["failed"]].name()
     assert "asked to fail" in listed[jobs["failed"]].toolTip()
     assert shown.open(listed[jobs["failed"]]) == []

@@ -104,7 +104,9 @@ def is_index(job: Job) -> bool:
 
 def test_it_lists_what_the_gateway_lists_newest_first(panel: JobsPanel, client: Gateway) -> None:
     assert [job.id for job in listed(panel)] == [job.id for job in client.jobs()]
-    assert cells(panel, PROCESS)[:2] == ["Spectral index", "Spectral index"]
+    assert cells(panel, PROCESS)[:2] == [
+        f"Spectral index · {index}, 2015-06-23 to 2016-06-10" for index in ("NDVI", "EVI")
+    ]
     assert {text.partition(":")[0] for text in cells(panel, STATUS)} == {"Successful", "Failed"}
     assert "The process was asked to fail." in " ".join(cells(panel, STATUS))
 

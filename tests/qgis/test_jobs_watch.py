@@ -201,7 +201,7 @@ def test_a_killed_qgis_finds_its_job_again_and_its_result_is_a_click(
     assert ended(client, note.job).status == "successful"
     start()
     until(lambda: window.texts())
-    assert window.texts()[0].startswith("Spectral index: done after")
+    assert window.texts()[0].startswith("Spectral index · EVI, 2015-06-23 to 2016-06-10: done after")
     add = next(button for button in window.bar.findChildren(QPushButton) if button.text() == "Add to map")
     add.click()
     until(lambda: QgsProject.instance().mapLayersByName("EVI"))
@@ -242,7 +242,7 @@ def test_what_is_known_outlasts_answers_that_are_none(
     line.instead = 0
     the_watch(started).look()
     until(lambda: the_watch(started).error is None)
-    assert "jobs" in footer.text()
+    assert "Jobs: " in footer.text()
     # Only the gateway can say that a job is no more.
     client.dismiss(job)
     client.dismiss(job)

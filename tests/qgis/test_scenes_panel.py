@@ -73,7 +73,7 @@ def test_what_is_found_is_on_the_map_and_can_be_used(
     assert sorted(footprint["id"] for footprint in layer.getFeatures()) == [
         "scene-00", "scene-04", "scene-06"
     ]  # fmt: skip
-    assert panel.answer.text() == "3 scenes found"
+    assert panel.answer.text() == "Scenes found: 3"
     assert panel.button.text() == "Search"
     asked = api.searches[0]
     assert asked["datetime"] == "2018-05-01T00:00:00Z/2018-05-31T23:59:59Z"
@@ -97,7 +97,7 @@ def test_nothing_found_is_said(panel: ScenesPanel, api: StacServer) -> None:
     panel.clouds.setValue(0)
     panel.button.click()
     until(lambda: panel.answer.text())
-    assert panel.answer.text() == "0 scenes found"
+    assert panel.answer.text() == "Scenes found: 0"
     assert not QgsProject.instance().mapLayers()
 
 
