@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +16,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from phidias_gateway import limits
+from phidias_gateway.http_errors import TooSlow
 from phidias_gateway.partial_uploads import KEPT_SECONDS, PartialUploads
+from phidias_gateway.routes import uploads
+from phidias_gateway.settings import Settings
 from tests.gateway.running import Running
 from tests.gateway.test_http_capabilities import assert_problem
 
@@ -196,3 +201,26 @@ def test_stale_parts_go(tmp_path: Path) -> None:
     partial.remove_stale()
     assert (partial.size("ada", "stale"), partial.size("ada", "fresh")) == (None, 3)
     assert (partial.bytes_of("ada"), partial.bytes_of("eve")) == (3, 0)
+
+
+def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.Event().wait()
+
+    async def taken() -> None:
+        async for piece in uploads._unless_stalled(pieces()):
+            came.append(piece)
+
+    monkeypatch.setattr(uploads, "STALL_SECONDS", 0.05)
+    came: list[bytes] = []
+    with pytest.raises(TooSlow):
+        asyncio.run(taken())
+    assert came == [b"first"]
+
+
+def test_room_is_asked_for_before_a_file_comes(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"store": {"root": tmp_path}, "limits": {"min_free_gb": 0.001}})
+    assert not list(limits.of_disk(settings))
+    (excess,) = limits.of_disk(settings, coming=10**18)
+    assert excess.limit == "limits.min_free_gb"
