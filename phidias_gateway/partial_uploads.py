@@ -12,7 +12,7 @@ from pathlib import Path
 from phidias_gateway.http_errors import UploadBusy
 
 KEPT_SECONDS = 86_400.0
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 2.0
 
 
 class PartialUploads:

@@ -81,8 +81,10 @@ class Grid:
     def around(self, area: Mapping[str, Any]) -> Window | None:
         """The window that holds all pixels of a GeoJSON polygon or multipolygon in WGS 84, cut at the image's edge.
 
-        None if the area lies outside. Only for an image that is georeferenced.
+        None if the area lies outside. Raises ValueError if the image has no place on the earth.
         """
+        if self.transform is None or not self.wkt:
+            raise ValueError("it is not georeferenced")
         transform = gdal.InvGeoTransform(self.transform)
         crs, wgs84 = osr.SpatialReference(), osr.SpatialReference()
         crs.ImportFromWkt(self.wkt)
@@ -90,8 +92,14 @@ class Grid:
         for system in (crs, wgs84):
             system.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
         pad = 0.0 if crs.GetAttrValue("DATUM") == "WGS_1984" else DATUM_METRES / METRES_PER_DEGREE
-        there = osr.CoordinateTransformation(wgs84, crs)
-        points = there.TransformPoints([point for box in _boxes(area, pad) for point in _raster_of_points(box)])
+        corners = [point for box in _boxes(area, pad) for point in _raster_of_points(box)]
+        gdal.PushErrorHandler("CPLQuietErrorHandler")
+        try:
+            points = osr.CoordinateTransformation(wgs84, crs).TransformPoints(corners)
+        except (RuntimeError, TypeError):  # without GDAL's exceptions, the transformation is there and is none
+            raise ValueError("its reference system is of no place on the earth") from None
+        finally:
+            gdal.PopErrorHandler()
         if not all(math.isfinite(x) and math.isfinite(y) for x, y, _ in points):
             return self.whole  # the gateway says why it cannot use such an area
         pixels = [gdal.ApplyGeoTransform(transform, x, y) for x, y, _ in points]
@@ -168,10 +176,7 @@ class GdalSource(Source):
         self._nodata = {repr(band.GetNoDataValue()) for band in bands}
 
     def _open(self) -> gdal.Dataset:
-        try:
-            dataset = gdal.OpenEx(self._place, gdal.OF_RASTER | gdal.OF_READONLY, open_options=self._options)
-        except RuntimeError:  # if somebody has called gdal.UseExceptions()
-            dataset = None
+        dataset = _opened(self._place, open_options=self._options)
         if dataset is None or not dataset.RasterCount:
             raise LookupError(self._place)
         return dataset
@@ -271,12 +276,13 @@ class LocalRaster(ToUpload):
         grid = self.source.grid
         window = grid.whole
         if isinstance(area, Mapping) and "coordinates" in area:
-            if grid.transform is None or not grid.wkt:
+            try:
+                found = grid.around(area)
+            except ValueError:
                 raise self.target.problem(
                     tr("the raster '{}' is not georeferenced, so that the area has no place on it.").format(self.name),
                     tr("Georeference it, or warp it to a coordinate reference system, or leave the area out."),
-                )
-            found = grid.around(area)
+                ) from None
             if found is None:
                 raise self.target.problem(
                     tr("the area lies outside of the raster '{}'.").format(self.name),
@@ -348,13 +354,19 @@ def _bands(dataset: gdal.Dataset) -> list[gdal.Band]:
     return [dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1)]
 
 
+def _opened(place: str, **options: Any) -> gdal.Dataset | None:
+    try:
+        return gdal.OpenEx(place, gdal.OF_RASTER | gdal.OF_READONLY, **options)
+    except RuntimeError:  # if somebody has called gdal.UseExceptions()
+        return None
+
+
 def _is_complete(path: Path, dataset: gdal.Dataset) -> bool:
     """Whether the file alone, in a format that gateways read, says what it says with all that lies beside it."""
     driver = dataset.GetDriver().ShortName
     if driver != "GTiff" and not driver.startswith("JP2"):
         return False
-    flags = gdal.OF_RASTER | gdal.OF_READONLY
-    alone = gdal.OpenEx(str(path), flags, allowed_drivers=[driver], sibling_files=[path.name])
+    alone = _opened(str(path), allowed_drivers=[driver], sibling_files=[path.name])
     return alone is not None and _facts(alone) == _facts(dataset)
 
 

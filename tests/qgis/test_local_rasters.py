@@ -230,8 +230,10 @@ def test_another_datum_widens_the_margin(enter: Any, tmp_path: Path) -> None:
 def test_an_image_without_a_place_cannot_be_compared_with_an_area(enter: Any, tmp_path: Path) -> None:
     image = make(tmp_path / "plain.tif", crs="")
     assert enter(RASTER=image).path == Path(image)
-    with pytest.raises(ValueError, match="not georeferenced"):
-        enter(RASTER=image, ZONE=CORNER)
+    local = make(tmp_path / "local.tif", crs='LOCAL_CS["of a site",UNIT["metre",1]]')
+    for nowhere in (image, local):
+        with pytest.raises(ValueError, match="not georeferenced"):
+            enter(RASTER=nowhere, ZONE=CORNER)
     # The person has told QGIS what the file does not tell: that goes along.
     layer = QgsRasterLayer(image, "plain")
     layer.setCrs(QgsCoordinateReferenceSystem(UTM))
@@ -366,9 +368,10 @@ def test_cutting_is_cancelled(enter: Any, tmp_path: Path) -> None:
 # With a gateway
 
 
-def segments(raster: str, area: str) -> list[Any]:
+def segments(raster: str, area: str, feedback: QgsProcessingFeedback | None = None) -> list[Any]:
     parameters = {"RASTER": raster, "AREA": area, "RANGE_RADIUS": 30, "MIN_SIZE": 20}
-    run = processing.run("phidias:segmentation", {**parameters, "OUTPUT_SEGMENTS": QgsProcessing.TEMPORARY_OUTPUT})
+    parameters["OUTPUT_SEGMENTS"] = QgsProcessing.TEMPORARY_OUTPUT
+    run = processing.run("phidias:segmentation", parameters, feedback=feedback)
     features = run["OUTPUT_SEGMENTS"].getFeatures()
     return [(feature.geometry().asWkt(6), feature.attributes()) for feature in features]
 
@@ -390,8 +393,12 @@ def test_the_result_on_the_window_is_that_on_the_whole_file(
     (sent,) = uploads()
     assert len(part) > 10
     assert sent < image.stat().st_size / 20
-    assert segments(str(image), place(1104, 144, 59, 55)) != part
+    feedback = QgsProcessingFeedback()
+    assert segments(str(image), place(1104, 144, 59, 55), feedback) != part
     assert uploads() == [sent]  # the same window serves
+    assert "256 x 256 of 1500 x 1500 pixels are needed" in feedback.textLog()
+    assert "It is there." in feedback.textLog()
+    assert "Uploading" not in feedback.textLog()
     whole = Gateway(connected.url, token=connected.token).upload(image)
     assert segments(whole, area) == part
 
