@@ -27,7 +27,8 @@ from qgis.core import (
 
 from backend_client import Cancelled, Gateway
 from phidias_qgis.algorithm import ProcessAlgorithm
-from phidias_qgis.local_rasters import ALIGN, LocalRaster
+from phidias_qgis.local_rasters import LocalRaster
+from phidias_qgis.raster_windows import ALIGN
 from tests.qgis.conftest import RunningGateway, until
 from tests.qgis.relay import Relay
 from tests.qgis.wcs_server import coverage_server
