@@ -17,6 +17,7 @@ from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
 from phidias_gateway.middleware import Outermost
 from phidias_gateway.openapi import document
+from phidias_gateway.partial_uploads import PartialUploads
 from phidias_gateway.routes import archives, execution, jobs, landing, preview, processes, results, stac, uploads
 from phidias_gateway.routes.context import Gateway
 from phidias_gateway.routes.parameters import each_once
@@ -40,7 +41,8 @@ def create_app(settings: Settings, stopping: asyncio.Event) -> ASGIApp:
         catalogue = Catalogue(settings, store)
         await catalogue.start()
         signer = Signer(settings.store.link_keys, lifetime=settings.access.link_seconds)
-        app.state.gateway = Gateway(settings, store, watched, catalogue, Access(tokens), signer)
+        partial = PartialUploads(settings.store.uploads)
+        app.state.gateway = Gateway(settings, store, watched, catalogue, Access(tokens), signer, partial)
         releasing = asyncio.create_task(_release(watched, stopping), name="answer who waits when stopping")
         try:
             yield
@@ -78,8 +80,6 @@ async def _release(jobs: Jobs, stopping: asyncio.Event) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Make the folders of the store, closed to other users, and remove what an interrupted upload left."""
+    """Make the folders of the store, closed to other users."""
     settings.store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.store.uploads.mkdir(exist_ok=True)
-    for part in settings.store.uploads.glob("*.part"):
-        part.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from phidias_gateway.inputs import LimitedBy
 from phidias_gateway.process import Process
 
 AnyProcess = Process[Any, Any]
@@ -61,6 +62,9 @@ def _member(name: str, field: FieldInfo, schema: dict[str, Any]) -> dict[str, An
         member["description"] = description
     if not field.is_required():
         member["minOccurs"] = 0
+    limits = [entry.area for entry in field.metadata if isinstance(entry, LimitedBy)]
+    if limits:
+        member["metadata"] = [{"role": "limited-by", "title": area} for area in limits]
     return member
 
 

@@ -55,6 +55,38 @@ class TooLarge(HttpError):
     status = 413
 
 
+class TooSlow(HttpError):
+    """Nothing of the body came for a while."""
+
+    type = PHIDIAS + "too-slow"
+    title = "The body does not come"
+    status = 408
+
+
+class UploadBusy(HttpError):
+    """The same user is sending the same content with another request."""
+
+    type = PHIDIAS + "upload-busy"
+    title = "The file is being sent"
+    status = 409
+
+
+class WrongOffset(HttpError):
+    """The rest of an upload does not begin where the part that has arrived ends."""
+
+    type = PHIDIAS + "wrong-offset"
+    title = "The offset is wrong"
+    status = 409
+
+
+class WrongMediaType(HttpError):
+    """The body is of another media type than the operation takes."""
+
+    type = PHIDIAS + "wrong-media-type"
+    title = "The media type is wrong"
+    status = 415
+
+
 class NotJson(HttpError):
     """The body says that it is something else than JSON."""
 

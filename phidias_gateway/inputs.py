@@ -6,6 +6,7 @@ Plain kinds need no class: `str`, `int`, `float`, `bool`, `Literal[...]` (a choi
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -165,6 +166,18 @@ class Raster(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF}
+
+
+@dataclass(frozen=True)
+class LimitedBy:
+    """Promises that a process reads nothing of a raster outside of the area in another of its inputs.
+
+    Then a client need not send more than that: `Annotated[Raster | None, LimitedBy("area")]`. The description of the
+    input says so in its metadata.
+    """
+
+    area: str
+    """Name of the input with the area, which may be left out"""
 
 
 def _is_crs(value: str) -> str:

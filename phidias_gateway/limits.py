@@ -73,6 +73,15 @@ def of_jobs(owner: str, limits: LimitSettings, store: Store) -> Iterator[Excess]
         yield _of_user("disk_gb_per_user", limits.disk_gb_per_user, used, detail, "Delete jobs you no longer need.")
 
 
+def of_upload(owner: str, kept: int, coming: int, limits: LimitSettings, store: Store) -> Iterator[Excess]:
+    """What a file of `coming` bytes adds to what the user has already, `kept` bytes of it in unfinished uploads."""
+    used = (store.bytes_of(owner) + kept + coming) / _GB
+    if used > limits.disk_gb_per_user:
+        detail = f"Your results and uploads would take {used:,.1f} GB with this file; this site keeps up to "
+        detail += f"{limits.disk_gb_per_user:g} GB"
+        yield _of_user("disk_gb_per_user", limits.disk_gb_per_user, used, detail, "Delete jobs you no longer need.")
+
+
 def of_pins(owner: str, limits: LimitSettings, store: Store) -> Iterator[Excess]:
     """What the user has pinned already."""
     count, allowed = store.count_pinned(owner), limits.pinned_jobs_per_user
@@ -81,12 +90,12 @@ def of_pins(owner: str, limits: LimitSettings, store: Store) -> Iterator[Excess]
         yield _of_user("pinned_jobs_per_user", allowed, count, detail, "Unpin some.")
 
 
-def of_disk(settings: Settings) -> Iterator[Excess]:
-    """What is left for everybody."""
-    free, least = shutil.disk_usage(settings.store.root).free / _GB, settings.limits.min_free_gb
+def of_disk(settings: Settings, coming: int = 0) -> Iterator[Excess]:
+    """What is left for everybody, when `coming` bytes have come."""
+    free, least = (shutil.disk_usage(settings.store.root).free - coming) / _GB, settings.limits.min_free_gb
     if free < least:
         error = DiskFull(
-            f"{free:.1f} GB are free for jobs; this site keeps {least:g} GB (limits.min_free_gb).",
+            f"{max(free, 0):.1f} GB are left for jobs; this site keeps {least:g} GB (limits.min_free_gb).",
             remedy="Delete jobs you no longer need, or ask the site's administrator for space.",
         )
         yield Excess("limits.min_free_gb", least, free, error)

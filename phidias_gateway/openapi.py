@@ -15,7 +15,7 @@ from phidias_gateway.description import to_openapi_30
 from phidias_gateway.documents import PROBLEM, ProblemDocument
 
 OPEN = ("/", "/conformance", "/api")
-METHODS = ("get", "put", "post", "delete")
+METHODS = ("get", "put", "post", "patch", "delete")
 _COMMON = {"400": "The request cannot be used", "500": "The gateway failed"}
 _CLOSED = {"401": "A valid token is needed", "429": "Too many failed attempts"}
 

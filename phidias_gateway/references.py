@@ -111,7 +111,8 @@ class Site(BaseModel):
             raise InputError(
                 input,
                 f"The host {host[:100]!r} is not a public address.",
-                remedy="Ask the site's administrator to add it to references.allow_hosts, or use a public address.",
+                remedy="Use a public address, or upload the file (in QGIS: save it and choose the copy); the site's "
+                "administrator can add the host to references.allow_hosts.",
             ) from None
         except OSError:
             raise InputError(

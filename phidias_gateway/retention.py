@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from phidias_gateway.job_folder import JobFolder
+from phidias_gateway.partial_uploads import PartialUploads
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
@@ -44,12 +45,13 @@ class Sweeper:
             self._thread.join(_STOP_SECONDS)
 
     def sweep(self) -> None:
-        """Remove closed jobs that have expired with their folders, and uploads that nobody uses."""
+        """Remove closed jobs that have expired with their folders, and uploads that nobody uses or completes."""
         while not self._stopping.is_set() and (expired := self._store.expire(datetime.now(UTC))):
             log.info("expired: %s", ", ".join(expired))
         self._remove_folders()
         if not self._stopping.is_set():
             self._remove_uploads()
+            PartialUploads(self._settings.store.uploads).remove_stale()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -120,7 +120,7 @@ class LimitSettings(Section):
     pinned_jobs_per_user: Annotated[int, Field(ge=0)] = 100
     """Jobs that a user may keep beyond their time"""
     disk_gb_per_user: Annotated[float, Field(gt=0)] = 1000.0
-    """What a user's results and uploads may take before no new job is accepted"""
+    """What a user's results and uploads may take before no new job and no upload is accepted"""
     min_free_gb: Annotated[float, Field(ge=0)] = 1.0
     plan_seconds: Annotated[float, Field(gt=0)] = 120.0
     """Longest time for planning a job (finding its scenes) before it is submitted"""

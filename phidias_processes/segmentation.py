@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from phidias_gateway.errors import InputError
-from phidias_gateway.inputs import AreaOfInterest, Raster, Scenes
+from phidias_gateway.inputs import AreaOfInterest, LimitedBy, Raster, Scenes
 from phidias_gateway.outputs import Quicklook, StacItem, Vector
 from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
 from phidias_gateway.references import Site
@@ -42,7 +42,7 @@ class SegmentationInputs(ProcessInputs):
     """Area
 
     Needed with scenes; limits a raster as well."""
-    raster: Raster | None = None
+    raster: Annotated[Raster | None, LimitedBy("area")] = None
     """Raster
 
     A GeoTIFF to segment in place of scenes: all its bands are used."""

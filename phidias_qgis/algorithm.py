@@ -148,7 +148,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
             results.update(self._delivered(execution.gateway, job, parameters, context, feedback))
         except Cancelled:
             return results
-        except JobEndedBadly as error:
+        except (JobEndedBadly, InputProblem) as error:
             raise QgsProcessingException(str(error)) from None
         except GatewayError as error:
             raise QgsProcessingException(self._explained(error, results)) from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsProcessingFeedback
@@ -16,7 +17,7 @@ from backend_client import Cancelled, Gateway, GatewayError, Job, NoSuchJob
 from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import LocalFile
+from phidias_qgis.inputs import InputProblem, ToUpload
 from phidias_qgis.leaving import leaving
 from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me
 
@@ -48,7 +49,7 @@ class Execution:
     def submit(self, values: Mapping[str, Any], *, estimate: bool = False) -> Job:
         """Upload what must be uploaded, and start the job, if so wished after an estimate of it.
 
-        If cancelled meanwhile, no job is left behind.
+        If cancelled meanwhile, no job is left behind. Raises InputProblem for what cannot be uploaded.
         """
         inputs = {name: self._uploaded(value) for name, value in values.items()}
         if estimate:
@@ -109,17 +110,33 @@ class Execution:
         self._leaving = leaving()
 
     def _uploaded(self, value: Any) -> Any:
-        if not isinstance(value, LocalFile):
+        if not isinstance(value, ToUpload):
             return value
         if value.original and self.gateway.has(value.original):
             return {"href": value.original}
-        self._feedback.pushInfo(tr("Uploading {}").format(value.path))
+        try:
+            with value.ready(self._feedback) as path:
+                return {"href": self._upload(path)}
+        except OSError as error:
+            raise InputProblem(tr("What is to be uploaded cannot be read or written here: {}.").format(error)) from None
+
+    def _upload(self, path: Path) -> str:
+        megabytes = f"{path.stat().st_size / 1e6:,.1f}"
+        self._feedback.pushInfo(tr("Looking whether the gateway has {} ({} MB) already").format(path.name, megabytes))
+        begun = False
 
         def progress(done: int, total: int | None) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                self._feedback.pushInfo(tr("Uploading {}").format(path.name))
             if total:
                 self._feedback.setProgress(100 * done / total)
 
-        return {"href": self.gateway.upload(value.path, progress=progress, cancelled=self._feedback.isCanceled)}
+        href = self.gateway.upload(path, progress=progress, cancelled=self._feedback.isCanceled)
+        if not begun:
+            self._feedback.pushInfo(tr("It is there."))
+        return href
 
     def _tell(self, job: Job) -> None:
         if job.status == "accepted":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,14 @@ from typing import Any
 from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
+    QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
     QgsProperty,
 )
 from qgis.PyQt.QtCore import QVariant
+
+LIMITED_BY = "limited-by"
+"""Role of an input's metadata that names the input with its area"""
 
 
 class InputProblem(Exception):
@@ -30,6 +36,8 @@ class Input:
     help: str
     schema: Mapping[str, Any]
     required: bool
+    limited_by: str = ""
+    """Id of the input with an area outside of which the process reads nothing of this one, if it says so"""
 
     @classmethod
     def from_description(cls, identifier: str, member: Mapping[str, Any]) -> Input:
@@ -37,12 +45,14 @@ class Input:
         schema = flatten(member.get("schema"))
         if member.get("maxOccurs", 1) != 1:
             schema = {"type": "array", "items": schema}
+        metadata = [entry for entry in member.get("metadata") or () if isinstance(entry, Mapping)]
         return cls(
             id=identifier,
             title=str(member.get("title") or identifier),
             help=str(member.get("description") or ""),
             schema=schema,
             required=member.get("minOccurs", 1) != 0,
+            limited_by=next((str(entry.get("title")) for entry in metadata if entry.get("role") == LIMITED_BY), ""),
         )
 
     def problem(self, detail: str, remedy: str = "") -> InputProblem:
@@ -93,13 +103,30 @@ class Entered:
         return "" if value is None else str(value).strip()
 
 
-@dataclass(frozen=True)
-class LocalFile:
+class ToUpload(ABC):
     """The value of an input that must be uploaded before the job can read it."""
+
+    original: str = ""
+    """Where a gateway has its content already, if it still has"""
+
+    @abstractmethod
+    def ready(self, feedback: QgsProcessingFeedback) -> AbstractContextManager[Path]:
+        """The file to send, as long as the block lasts; made on the worker thread if it has to be.
+
+        Raises InputProblem, Cancelled, OSError.
+        """
+
+
+@dataclass(frozen=True)
+class LocalFile(ToUpload):
+    """A file that is sent as it is."""
 
     path: Path
     original: str = field(default="", repr=False)
-    """Where a gateway has its content already, if it still has"""
+
+    @contextmanager
+    def ready(self, feedback: QgsProcessingFeedback) -> Iterator[Path]:
+        yield self.path
 
 
 def parameter_name(identifier: str) -> str:

@@ -140,6 +140,8 @@ class QgisTransport(BaseAdapter):
             reply = manager.post(qt_request, body)
         elif method == "PUT":
             reply = manager.put(qt_request, body)
+        elif method == "PATCH":
+            reply = manager.sendCustomRequest(qt_request, b"PATCH", body)
         else:
             raise requests.exceptions.InvalidSchema(f"QGIS sends no {method} requests.")
         if self._authcfg:

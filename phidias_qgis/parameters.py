@@ -13,12 +13,13 @@ from qgis.core import QgsProcessingParameterDefinition
 from phidias_qgis import area, plain, rasters, scenes
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, described, flatten
+from phidias_qgis.local_rasters import LocalRaster
 
 Schema = Mapping[str, Any]
 
 
 class Kind(NamedTuple):
-    """One kind of input. `read` gives the JSON value, a LocalFile to upload, or None if nothing was entered.
+    """One kind of input. `read` gives the JSON value, a ToUpload, or None if nothing was entered.
 
     `write` gives the parameters from which `read` would make a value.
     """
@@ -88,15 +89,20 @@ def make(target: Input) -> list[QgsProcessingParameterDefinition]:
 def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
     """What was entered, as the inputs of an execution. Raises InputProblem for what cannot be used.
 
-    A LocalFile stands for a file that is still to be uploaded. Inputs left empty are left out.
+    A ToUpload stands for a file that is still to be uploaded. Inputs left empty are left out.
     """
-    values = {}
+    values: dict[str, Any] = {}
+    local_rasters = []
     for target in inputs:
         value = kind_of(target.schema).read(target, entered)
         if value is not None:
             values[target.id] = value
         elif target.required:
             raise target.problem(tr("a value is needed."))
+        if isinstance(value, LocalRaster):
+            local_rasters.append(target)
+    for target in local_rasters:
+        values[target.id] = values[target.id].within(values.get(target.limited_by))
     return values
 
 

@@ -1,8 +1,7 @@
-"""Rasters as inputs: a file of this computer is uploaded, an address is passed on for the gateway to read."""
+"""Rasters as inputs: an address is passed on for the gateway to read, all else is uploaded."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -11,12 +10,12 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameters,
-    QgsProviderRegistry,
 )
 
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, LocalFile
-from phidias_qgis.links import STREAMED, links
+from phidias_qgis.inputs import Entered, Input
+from phidias_qgis.links import STREAMED
+from phidias_qgis.local_rasters import LocalRaster, of_layer
 
 
 class RasterParameter(QgsProcessingParameterRasterLayer):
@@ -39,8 +38,8 @@ def make_raster(target: Input) -> list[QgsProcessingParameterDefinition]:
     return [RasterParameter(target.name, target.title, optional=target.optional)]
 
 
-def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] | None:
-    """A link for what is on the network, a LocalFile for what must be uploaded; None if it was left out."""
+def read_raster(target: Input, entered: Entered) -> LocalRaster | dict[str, Any] | None:
+    """A link for what the gateway can read itself, a LocalRaster for all else; None if it was left out."""
     if not entered.given(target.name):
         return None
     href = address(entered.raw(target.name))
@@ -55,14 +54,7 @@ def read_raster(target: Input, entered: Entered) -> LocalFile | dict[str, Any] |
     href = address(layer.source())
     if href:
         return {"href": href}
-    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
-    path = Path(str(parts.get("path") or ""))
-    if layer.providerType() != "gdal" or parts.get("layerName") or not path.is_file():
-        raise target.problem(
-            tr("the layer '{}' is not a file.").format(layer.name()),
-            tr("Export it as a GeoTIFF and choose that."),
-        )
-    return LocalFile(path, links.original_of(path))
+    return of_layer(target, layer, entered)
 
 
 def write_raster(target: Input, value: Any) -> dict[str, Any]:

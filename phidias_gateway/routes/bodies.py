@@ -25,14 +25,21 @@ async def json_body(request: Request, *, limit_mb: float) -> bytes:
     return b"".join([chunk async for chunk in bounded(request, limit_mb=limit_mb)])
 
 
-async def bounded(request: Request, *, limit_mb: float) -> AsyncIterator[bytes]:
-    """The body, piece by piece. Raises TooLarge as soon as it is known, from the announced length if there is one."""
-    stream = request.stream()
+def announced_length(request: Request) -> int:
+    """Bytes that the body will have, as the client says; 0 if it does not."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit_mb * MB:
+    return int(announced) if announced.isdigit() else 0
+
+
+async def bounded(request: Request, *, limit_mb: float, received: int = 0) -> AsyncIterator[bytes]:
+    """The body, piece by piece. Raises TooLarge as soon as it is known, from the announced length if there is one.
+
+    `received` bytes came with requests before this one.
+    """
+    stream = request.stream()
+    if received + announced_length(request) > limit_mb * MB:
         await _linger(stream)
         raise _too_large(limit_mb)
-    received = 0
     async for chunk in stream:
         received += len(chunk)
         if received > limit_mb * MB:

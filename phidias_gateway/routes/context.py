@@ -16,6 +16,7 @@ from phidias_gateway.documents import JSON, Link
 from phidias_gateway.http_errors import BadRequest
 from phidias_gateway.jobs import Jobs
 from phidias_gateway.links import Signer
+from phidias_gateway.partial_uploads import PartialUploads
 from phidias_gateway.settings import Settings
 from phidias_gateway.store import Store
 
@@ -32,6 +33,7 @@ class Gateway:
     catalogue: Catalogue
     access: Access
     signer: Signer
+    partial_uploads: PartialUploads
 
 
 # These are coroutines since FastAPI calls a plain function in another thread, and that for every request.

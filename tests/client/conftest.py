@@ -138,6 +138,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         def do_PUT(self) -> None:
             self._respond()
 
+        def do_PATCH(self) -> None:
+            self._respond()
+
         def do_DELETE(self) -> None:
             self._respond()
 

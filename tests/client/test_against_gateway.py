@@ -9,6 +9,7 @@ import socketserver
 import subprocess
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from backend_client import (
     ResultNotReady,
 )
 from backend_client.patience import Backoff
+from tests.qgis.relay import Relay
 
 COMMAND = Path(__file__).parents[2] / ".venv" / "bin" / "phidias-gateway"
 
@@ -247,6 +249,21 @@ def test_descriptions_come_once(gateway: Gateway, up: dict[str, Any], tmp_path: 
     written = cache.path.stat().st_mtime_ns
     assert Gateway(up["url"], token=up["token"], cache=cache).descriptions() == fetched
     assert cache.path.stat().st_mtime_ns == written
+
+
+def test_an_upload_whose_connection_is_cut_goes_on(gateway: Gateway, up: dict[str, Any], tmp_path: Path) -> None:
+    local = tmp_path / "cut.tif"
+    local.write_bytes(os.urandom(12_000_000))
+    relay = Relay(up["url"])
+    relay.cut_after = 7_000_000
+    told: list[int] = []
+    Gateway(relay.url, token=up["token"]).upload(local, progress=lambda done, total: told.append(done))
+    relay.close()
+    assert relay.cut_after == 0
+    (again,) = [after for before, after in pairwise(told) if after < before]
+    assert again > 5_000_000
+    assert gateway.upload(local, progress=lambda done, total: told.append(-1))
+    assert told[-1] == 12_000_000
 
 
 def test_an_upload_is_there_the_second_time(gateway: Gateway, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from backend_client import Cancelled, Gateway, GatewayError, GatewayUnreachable, LimitExceeded, TransferDamaged
 from backend_client.patience import Backoff
+from backend_client.uploads import ATTEMPTS
 
 from .conftest import Answer, Seen, Server, recording
 
@@ -254,6 +255,37 @@ def test_an_upload_that_broke_off_is_sent_again(server: Server, local: Path) -> 
     server.on("PUT", shelf.path, Answer(cut=-1), Answer(503), shelf.put)
     Gateway(server.url).upload(local)
     assert shelf.content == CONTENT
+
+
+def test_only_the_rest_is_sent_of_what_has_arrived_in_part(server: Server, local: Path) -> None:
+    shelf = Shelf(server, SHA256)
+    part = {"Upload-Offset": "1000", "Upload-Complete": "?0"}
+    told: list[tuple[int, Any]] = []
+    grown = Answer(409, {"detail": "It has grown."}, {"Upload-Offset": "1200"})
+    server.on("HEAD", shelf.path, Answer(204, headers=part), Answer(204, headers={**part, "Upload-Offset": "1200"}))
+    server.on("PATCH", shelf.path, grown, Answer(cut=-1), Answer(201, {"href": server.url + shelf.path}))
+    Gateway(server.url).upload(local, progress=lambda *at: told.append(at))
+    first, _, last = server.requests("PATCH", shelf.path)
+    assert (first.headers["upload-offset"], first.body) == ("1000", CONTENT[1000:])
+    assert (last.headers["upload-offset"], last.body) == ("1200", CONTENT[1200:])
+    assert last.headers["content-type"] == "application/partial-upload"
+    assert told[0][0] > 1000
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_part_larger_than_the_file_is_none_of_it(server: Server, local: Path) -> None:
+    shelf = Shelf(server, SHA256)
+    server.on("HEAD", shelf.path, Answer(204, headers={"Upload-Offset": str(len(CONTENT) + 1)}))
+    Gateway(server.url).upload(local)
+    assert shelf.content == CONTENT
+
+
+def test_an_upload_is_given_up_when_nothing_more_arrives(server: Server, local: Path) -> None:
+    shelf = Shelf(server, SHA256)
+    server.on("PUT", shelf.path, Answer(cut=-1))
+    with pytest.raises(GatewayUnreachable):
+        Gateway(server.url).upload(local)
+    assert len(server.requests("PUT", shelf.path)) == ATTEMPTS
 
 
 def test_an_answer_that_was_lost_does_not_send_the_file_twice(server: Server, local: Path) -> None:

@@ -112,7 +112,11 @@ def test_the_gateway_keeps_to_its_description(target: Target, options: list[str]
         *("--checks=all", f"--exclude-checks={','.join(NOT_CHECKED)}", "--seed=1", "--continue-on-failure"),
         *("--generation-database=none", *options),
     ]
-    environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path / "hypothesis")}
+    environment = {
+        **os.environ,
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path / "hypothesis"),
+        "SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("fuzzing_hooks.py")),
+    }
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
     assert " passed" in run.stdout

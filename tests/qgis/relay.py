@@ -26,6 +26,10 @@ class Relay:
         """Seconds that each request is held"""
         self.sent: Counter[str] = Counter()
         """Bytes that left the gateway, by path"""
+        self.came: Counter[str] = Counter()
+        """Bytes that came for it, by path"""
+        self.cut_after = 0
+        """Bytes for one path after which its connection is cut, once; 0: never"""
         Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -58,6 +62,11 @@ class Relay:
             if found:
                 path[0] = urlsplit(found[1].decode()).path
                 time.sleep(self.delay)
+            self.came[path[0]] += len(data)
+            if 0 < self.cut_after < self.came[path[0]]:
+                self.cut_after = 0
+                _end(client)
+                break
             if not _send(server, data):
                 break
         _end(server)

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815
 
     def log_message(self, *arguments: Any) -> None:
         pass
@@ -75,9 +74,9 @@ def server() -> Iterator[Any]:
     thread.join()
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_every_method_goes_out_with_its_body(server: Any, method: str) -> None:
-    data = b"abc" if method in ("POST", "PUT") else None
+    data = b"abc" if method in ("POST", "PUT", "PATCH") else None
     answer = network.session(server.url).request(method, server.url, data=data, headers={"X-Mine": "1"})
     told = answer.json()
     assert (told["method"], told["length"]) == (method, 3 if data else 0)
@@ -99,7 +98,8 @@ def test_a_packed_answer_is_unpacked_once(server: Any) -> None:
     assert network.session(server.url).get(server.url + "/packed").json() == {"unpacked": True}
 
 
-def test_a_file_is_sent_piece_by_piece(server: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_file_is_sent_piece_by_piece(server: Any, method: str) -> None:
     class Body:
         def __init__(self) -> None:
             self.left, self.largest, self.len = 3_000_000, 0, 3_000_000
@@ -114,7 +114,7 @@ def test_a_file_is_sent_piece_by_piece(server: Any, tmp_path: Path) -> None:
             yield self.read()
 
     body = Body()
-    told = network.session(server.url).put(server.url, data=body).json()
+    told = network.session(server.url).request(method, server.url, data=body).json()
     assert (told["length"], told["sum"]) == (3_000_000, 3_000_000)
     assert told["headers"]["Content-Length"] == "3000000"
     assert body.largest < 1_000_000
