@@ -34,7 +34,7 @@ from qgis.utils import iface, plugins
 
 ORDER = json.loads(os.environ.pop("MAIN_PATH"))
 IMAGES = Path(ORDER["images"])
-WIDTH, HEIGHT = 1360, 800
+WIDTH, HEIGHT = 1280, 760
 SMALL = QgsRectangle(-75.62, 37.66, -75.60, 37.68)
 AREA = QgsRectangle(-75.69, 37.62, -75.56, 37.72)
 """Degrees"""
@@ -191,7 +191,7 @@ def jobs() -> None:
     wait(lambda: sum((job.progress or 0) >= 10 for job in client.jobs(status="running")) == 2)
     feature = plugin()._jobs
     dock = open_panel(feature, "spectral-index", "successful")
-    iface.mainWindow().resizeDocks([dock], [540], Qt.Orientation.Horizontal)
+    iface.mainWindow().resizeDocks([dock], [560], Qt.Orientation.Horizontal)
     settle()
     wait(lambda: feature.indicator.text())
     save_window("jobs")

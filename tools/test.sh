@@ -1,11 +1,25 @@
 #!/usr/bin/env bash
-# All tests: first those of the gateway's environment, then those inside QGIS's own Python, each file in a QGIS of its own,
-# so that what one leaves in the application is not there for the next.
+# All tests. Those of the gateway's environment and those inside QGIS's own Python run side by side, as both wait more than
+# they work; each file of the latter has a QGIS of its own, so that what one leaves in the application is not there for the
+# next. What QGIS's tests say is shown at the end.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+
+in_qgis() {
+  local status=0
+  for file in tests/qgis/test_*.py; do
+    QT_QPA_PLATFORM=offscreen .venv-qgis/bin/python -m pytest "$file" "$@" || status=$?
+  done
+  return $status
+}
+
+.venv/bin/python tools/demo_archive.py .cache/demo-archive > /dev/null || exit
+in_qgis "$@" > "$said" 2>&1 &
+beside=$!
 status=0
 .venv/bin/python -m pytest tests --ignore=tests/qgis "$@" || status=$?
-for file in tests/qgis/test_*.py; do
-  QT_QPA_PLATFORM=offscreen .venv-qgis/bin/python -m pytest "$file" "$@" || status=$?
-done
+wait $beside || status=$?
+cat "$said"
 exit $status

@@ -369,8 +369,8 @@ class JobsTable(QTableView):
         width, header = event.size().width(), self.horizontalHeader()
         self.setColumnHidden(SUBMITTED, width < MEDIUM)
         self.setColumnHidden(TIME, width < NARROW // 2)
-        self.setColumnWidth(PROCESS, width * 35 // 100)
-        self.setColumnWidth(TIME, min(width * 28 // 100, 150))
+        self.setColumnWidth(PROCESS, width * 45 // 100)
+        self.setColumnWidth(TIME, min(width * 22 // 100, 150))
         self.setColumnWidth(SUBMITTED, header.sectionSizeHint(SUBMITTED))
 
 
