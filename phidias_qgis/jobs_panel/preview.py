@@ -162,7 +162,10 @@ def _opened(link: Link, asset: ItemAsset) -> QgsRasterLayer | None:
     folder = address.partition("?")[0].rpartition("/")[0]
     if hasattr(gdal, "SetPathSpecificOption"):
         gdal.SetPathSpecificOption(folder, "GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
-    layer = QgsRasterLayer(address, "", "gdal")
+    options = QgsRasterLayer.LayerOptions()
+    # QGIS would look for the range of values, and find none where it looks.
+    options.loadDefaultStyle = not (asset.render or asset.classes)
+    layer = QgsRasterLayer(address, "", "gdal", options)
     if not layer.isValid():
         return None
     rendering.apply(layer, asset)
