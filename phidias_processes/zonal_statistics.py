@@ -55,7 +55,7 @@ class ZonalStatisticsInputs(ProcessInputs):
 
     std is the standard deviation of the pixels themselves (divided by their number); p10 and p90 are percentiles,
     linear between two values; majority is the most frequent value, the smallest of several, for classes."""
-    prefix: Annotated[str, Field(max_length=30)] = ""
+    prefix: Annotated[str, Field(max_length=30)] | None = None
     """Prefix
 
     What the names of the new columns begin with, before band and statistic."""
@@ -253,7 +253,7 @@ def _bands(inputs: ZonalStatisticsInputs, plan: Mapping[str, Any]) -> Sequence[s
 
 def _names(inputs: ZonalStatisticsInputs, bands: Sequence[str]) -> list[str]:
     """The new columns, in the order of bands and, for each, of statistics."""
-    return [f"{inputs.prefix}{band}_{statistic}" for band in bands for statistic in inputs.statistics]
+    return [f"{inputs.prefix or ''}{band}_{statistic}" for band in bands for statistic in inputs.statistics]
 
 
 def _check_names(inputs: ZonalStatisticsInputs, zones: Features, bands: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from qgis.core import QgsProcessingParameterDefinition
 
-from phidias_qgis import area, plain, rasters, scenes
+from phidias_qgis import area, plain, rasters, scenes, vectors
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, described, flatten
 from phidias_qgis.local_rasters import LocalRaster
@@ -61,6 +61,9 @@ KINDS = (
     Kind("scenes", _format("stac-scenes"), scenes.make_scenes, scenes.read_scenes, scenes.write_scenes),
     Kind("bounding box", _format("ogc-bbox"), area.make_box, area.read_box, area.write_box),
     Kind("raster", _is_raster, rasters.make_raster, rasters.read_raster, rasters.write_raster),
+    Kind(
+        "vector", _format("geojson-feature-collection"), vectors.make_vector, vectors.read_vector, vectors.write_vector
+    ),
     Kind("reference system", _format("crs"), plain.make_crs, plain.read_crs, plain.write_value),
     Kind("choice", _is_choice, plain.make_choice, plain.read_choice, plain.write_choice),
     Kind("date", _is_date, plain.make_date, plain.read_date, plain.write_value),
@@ -104,6 +107,12 @@ def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
     for target in local_rasters:
         values[target.id] = values[target.id].within(values.get(target.limited_by))
     return values
+
+
+def area_of(inputs: Iterable[Input], values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The area that was entered, as GeoJSON; None if there is none."""
+    areas = (target.id for target in inputs if kind_of(target.schema).read is area.read_area)
+    return next((values[name] for name in areas if name in values), None)
 
 
 def write(inputs: Iterable[Input], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
