@@ -142,6 +142,7 @@ class ZonalStatistics(Process[ZonalStatisticsInputs, ZonalStatisticsOutputs]):
             raise ProcessFailed("The polygons have changed since the job was planned.", remedy="Run it again.")
         grid, bands = Grid.from_json(plan["grid"]), _bands(inputs, plan)
         geometries = zones.on(grid.crs)
+        log.info("%d polygons, %s of %s", len(geometries), ", ".join(inputs.statistics), ", ".join(bands))
         scratch = workspace.scratch if set(IN_ORDER) & set(inputs.statistics) else None
         with ZoneStatistics(geometries, grid, len(bands), scratch) as gathered:
             for tile, image in _images(inputs, workspace):

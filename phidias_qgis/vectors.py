@@ -37,7 +37,7 @@ from qgis.core import (
 )
 
 from backend_client import Cancelled
-from phidias_qgis.area import WGS84, geometry_of, is_geojson
+from phidias_qgis.area import EDGE_PARTS, WGS84, geometry_of, is_geojson
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, LocalFile
 from phidias_qgis.links import href_of, links
@@ -50,8 +50,6 @@ SOURCES: Mapping[str, QgsProcessing.SourceType] = {
     "LineString": QgsProcessing.SourceType.TypeVectorLine,
     "Polygon": QgsProcessing.SourceType.TypeVectorPolygon,
 }
-EDGE_PARTS = 64
-"""An edge as long as the area's side is cut into so many parts before it is reprojected"""
 Check = QgsFeatureRequest.InvalidGeometryCheck
 
 
@@ -154,10 +152,11 @@ def _fetched(
     features = _features(local, area, feedback)
     first = next(features, None)
     if first is None:
-        name, where = local.source.sourceName(), tr("in the area ") if area else ""
+        text = tr("the layer '{}' has no feature in the area that can be used.")
+        if area is None:
+            text = tr("the layer '{}' has no feature that can be used.")
         raise local.target.problem(
-            tr("the layer '{}' has no feature {}that can be used.").format(name, where),
-            tr("Choose another layer, or clear its filter or selection."),
+            text.format(local.source.sourceName()), tr("Choose another layer, or clear its filter or selection.")
         )
     if FLATGEOBUF in local.target.media_types:
         _write(local, first, features, path)
@@ -198,9 +197,9 @@ def _features(
         feature.setGeometry(geometry)
         yield feature
     if empty:
-        feedback.pushWarning(tr("{} features without geometry are left out.").format(empty))
+        feedback.pushWarning(tr("Features left out for having no geometry: {}").format(empty))
     if left:
-        feedback.pushWarning(tr("{} features with invalid geometries are left out.").format(left))
+        feedback.pushWarning(tr("Features left out for an invalid geometry: {}").format(left))
 
 
 def _within(local: LocalFeatures, area: Mapping[str, Any] | None) -> QgsGeometry | None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import shapely
 from pydantic import ValidationError
 from pydantic_core import from_json
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.validation import explain_validity
@@ -36,8 +37,12 @@ MAX_FEATURES = 1_000_000
 WGS84 = "EPSG:4326"
 EDGE_PARTS = 100
 """Edges are divided before they are projected, since they become curves: the longest side of a feature in so many"""
+EARTH_RADIUS = 6_371_008.8
+STRAIGHT = 1000.0
+"""Metres of an edge that need not be divided: it bends by two centimetres, as much as the earth does"""
 _MAGIC = b"fgb\x03fgb"
 _DEGREES = shapely.box(-180, -90, 180, 90)
+_NO_ZONE, _UTC = 0, 100
 _MARGIN = 1e-6  # degrees: rounding, and points have no surface
 _INT64 = np.iinfo("int64")
 
@@ -49,7 +54,7 @@ class Features:
     geometries: np.ndarray
     """Of shapely, two-dimensional, in `crs`; None for a feature without one: (features,)"""
     columns: Mapping[str, np.ma.MaskedArray]
-    """Attributes by their names, what is missing masked: (features,) each"""
+    """Attributes by their names, what is missing masked: (features,) each; times are of Python, as their offset is"""
     crs: str
     """As EPSG:32631, or WKT"""
 
@@ -60,7 +65,7 @@ class Features:
             return self.geometries
         west, south, east, north = shapely.bounds(self.geometries).T
         longest = np.nan_to_num(np.maximum(east - west, north - south))
-        divided = shapely.segmentize(self.geometries, np.where(longest > 0, longest, 1) / EDGE_PARTS)
+        divided = shapely.segmentize(self.geometries, np.maximum(longest / EDGE_PARTS, _straight(source)))
         transformer = Transformer.from_crs(source, target, always_xy=True)
         moved = shapely.transform(
             divided, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
@@ -71,9 +76,8 @@ class Features:
     @property
     def digest(self) -> str:
         """SHA-256 of the geometries: whether they are still the same."""
-        return hashlib.sha256(
-            b"".join(shapely.to_wkb(self.geometries[~shapely.is_missing(self.geometries)]))
-        ).hexdigest()
+        there = ~shapely.is_missing(self.geometries)
+        return hashlib.sha256(b"".join(shapely.to_wkb(self.geometries[there]))).hexdigest()
 
     def around(self, *, input: str) -> AreaOfInterest:
         """A box of longitudes and latitudes around all of them. Raises InputError if they lie nowhere on earth."""
@@ -96,6 +100,12 @@ def read_features(vector: Vector, site: Site, *, input: str) -> Features:
     except _Unusable as error:
         raise InputError(input, error.detail, remedy=error.remedy) from None
     return features
+
+
+def _straight(crs: CRS) -> float:
+    """STRAIGHT in units of a reference system."""
+    factor = crs.axis_info[0].unit_conversion_factor  # to metres, or to radians
+    return STRAIGHT / (EARTH_RADIUS if crs.is_geographic else 1.0) / factor
 
 
 class _Unusable(Exception):
@@ -140,18 +150,22 @@ def _of_flatgeobuf(content: bytes, name: str) -> Features:
     try:
         if names_a_file(_header(content)):  # PROJ would open it
             raise ValueError("its reference system refers to other files")
-        meta, _, wkb, values = pyogrio.raw.read(content, force_2d=True, max_features=MAX_FEATURES + 1)
+        meta, _, wkb, values = pyogrio.raw.read(
+            content, force_2d=True, max_features=MAX_FEATURES + 1, datetime_as_string=True
+        )
+        columns = {
+            field: _with_nulls(column, dtype, is_time=kind == "OFTDateTime")
+            for field, column, dtype, kind in zip(
+                meta["fields"], values, meta["dtypes"], meta["ogr_types"], strict=True
+            )
+            if kind != "OFTBinary"
+        }
         geometries = shapely.from_wkb(wkb)
     except (RuntimeError, ValueError, IndexError, ShapelyError) as error:
         raise _Unusable(
             f"The FlatGeobuf at {name} cannot be read: {str(error)[:200].rstrip('.')}.",
             "Write it anew, such as with ogr2ogr.",
         ) from None
-    columns = {
-        field: _with_nulls(column, dtype)
-        for field, column, dtype, kind in zip(meta["fields"], values, meta["dtypes"], meta["ogr_types"], strict=True)
-        if kind != "OFTBinary"
-    }
     return Features(geometries, columns, meta["crs"] or "")
 
 
@@ -160,14 +174,14 @@ def _header(content: bytes) -> str:
     return content[: 12 + int.from_bytes(content[8:12], "little")].decode("utf-8", errors="replace")
 
 
-def _with_nulls(column: np.ndarray, dtype: str) -> np.ma.MaskedArray:
-    """Whole numbers and flags come as floats if one is missing."""
+def _with_nulls(column: np.ndarray, dtype: str, *, is_time: bool) -> np.ma.MaskedArray:
+    """Whole numbers and flags come as floats if one is missing, times as text."""
     if column.dtype == object:
         missing = np.array([value is None for value in column], bool)
+        if is_time:
+            column = np.array([None if value is None else datetime.fromisoformat(value) for value in column], object)
     else:
-        missing = (
-            np.isnat(column) if column.dtype.kind == "M" else np.isnan(column) if column.dtype.kind == "f" else False
-        )
+        missing = np.isnan(column) if column.dtype.kind == "f" else False
         if column.dtype.kind == "f" and np.dtype(dtype).kind in "iub":
             column = np.where(missing, 0, column).astype(dtype)
     return np.ma.array(column, mask=missing)
@@ -221,7 +235,8 @@ def _check(features: Features, kind: type[Vector]) -> None:
     there = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     if not there.any():
         raise _Unusable("There is no feature with a geometry.", "Give one at least.")
-    for number in np.flatnonzero(there) + 1:
+    _, firsts = np.unique(shapely.get_type_id(geometries[there]), return_index=True)
+    for number in np.flatnonzero(there)[np.sort(firsts)] + 1:
         try:
             kind.check_type(geometries[number - 1].geom_type, number)
         except ValueError as error:
@@ -232,8 +247,8 @@ def _check(features: Features, kind: type[Vector]) -> None:
             "The features have no coordinate reference system.", "Write it into their file (ogr2ogr -a_srs)."
         )
     try:
-        CRS.from_user_input(features.crs)
-    except CRSError:
+        Transformer.from_crs(CRS.from_user_input(features.crs), WGS84)
+    except ProjError:
         raise _Unusable(
             f"The coordinate reference system of the features cannot be used: {features.crs[:80]}.",
             "Reproject them, such as to EPSG:4326.",
@@ -254,13 +269,18 @@ def write_features(target: Path, features: Features) -> None:
     geometries = features.geometries
     missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
     kind, several = _common_type({geometry.geom_type for geometry in geometries[~missing]})
-    columns = list(features.columns.values())
+    columns, zones = {}, {}
+    for name, column in features.columns.items():
+        columns[name] = np.ma.getdata(column)
+        if any(isinstance(value, datetime) for value in column.compressed()):
+            columns[name], zones[name] = _times(column)
     pyogrio.raw.write(
         str(target),
         geometry=shapely.to_wkb(np.where(missing, None, geometries)),
-        field_data=[np.ma.getdata(column) for column in columns],
-        field_mask=[np.ma.getmaskarray(column) for column in columns],
-        fields=list(features.columns),
+        field_data=list(columns.values()),
+        field_mask=[np.ma.getmaskarray(column) for column in features.columns.values()],
+        fields=list(columns),
+        gdal_tz_offsets=zones,
         crs=features.crs,
         geometry_type=kind,
         promote_to_multi=several,
@@ -270,10 +290,18 @@ def write_features(target: Path, features: Features) -> None:
     )
 
 
+def _times(column: np.ma.MaskedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Times as numpy has them, those with an offset in UTC, and what GDAL calls their zones."""
+    times = [value or None for value in column]  # what is masked is false
+    zones = np.array([_UTC if value is not None and value.tzinfo else _NO_ZONE for value in times])
+    plain = [value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value for value in times]
+    return np.array(plain, "datetime64[ms]"), zones
+
+
 def _common_type(types: Iterable[str]) -> tuple[str, bool]:
     """The type of geometry for a file that holds these, and whether single ones become multiple ones."""
     plain = {name.removeprefix("Multi") for name in types}
-    if len(plain) > 1:
+    if len(plain) != 1:
         return "Unknown", False
     several = any(name.startswith("Multi") for name in types)
     return f"{'Multi' if several else ''}{plain.pop()}", several

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import numpy as np
 import pyogrio.raw
@@ -49,7 +50,7 @@ def fields(tmp_path):
         "name": np.ma.array(np.array(["a", None, "c", "d", "e"], object), mask=[0, 1, 0, 0, 0]),
         "number": np.ma.array([1, 2, 3, 4, 2**40], mask=[0, 0, 1, 0, 0]),
         "height": np.ma.array([1.5, 2, 3, 4, 5]),
-        "sown": np.ma.array(np.array(["2018-05-01"] * 5, "datetime64[ms]")),
+        "sown": np.ma.array(np.array([datetime(2018, 5, 1)] * 5, object)),
         "dry": np.ma.array([True, False, True, False, True], mask=[0, 0, 0, 1, 0]),
     }
     write_features(tmp_path / "fields.fgb", Features(np.array(FIELDS, object), columns, "EPSG:32618"))

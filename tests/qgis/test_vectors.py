@@ -186,7 +186,7 @@ def test_attributes_keep_their_types_and_geometries_become_flat(sent: Any) -> No
     assert row["list"] == "a,b"
     assert row.geometry().wkbType() == QgsWkbTypes.Type.Polygon
     assert row.geometry().area() == pytest.approx(3.14159 * 2, rel=1e-2)
-    assert "1 features without geometry are left out." in feedback.told
+    assert "Features left out for having no geometry: 1" in feedback.told
 
 
 def test_only_what_meets_the_area_is_sent(sent: Any) -> None:
@@ -213,7 +213,7 @@ def test_invalid_geometries_go_by_qgiss_setting(sent: Any) -> None:
         sent(layer, check=check.GeometryAbortOnInvalid)
     feedback = Feedback()
     assert len(rows_of(sent(layer, check=check.GeometrySkipInvalid, feedback=feedback))) == 1
-    assert "1 features with invalid geometries are left out." in feedback.told
+    assert "Features left out for an invalid geometry: 1" in feedback.told
     assert len(rows_of(sent(layer, check=check.GeometryNoCheck))) == 2
     own = QgsProcessingFeatureSourceDefinition.Flag.FlagOverrideDefaultGeometryCheck
     definition = QgsProcessingFeatureSourceDefinition(layer.id(), flags=own, geometryCheck=check.GeometrySkipInvalid)
