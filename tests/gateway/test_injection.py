@@ -407,7 +407,7 @@ def test_inputs_of_algorithms(target: Target) -> None:
             {"zones": {"type": "FeatureCollection", "features": [text]}},
             {"zones": {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": text}]}},
             {"zones": zones({"type": text})}, {"zones": zones({"type": "Polygon", "coordinates": text})},
-            {"zones": zones({"type": "Polygon", "coordinates": [[[text, 1]]]})}, {"zones": {**zones(None), "crs": text}},
+            {"zones": zones({"type": "Polygon", "coordinates": [[[text]]]})}, {"zones": {**zones(None), "crs": text}},
         ]  # fmt: skip
         for inputs in asked:
             if "zones" in inputs:
