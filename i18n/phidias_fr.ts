@@ -147,11 +147,13 @@
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>the layer &apos;{}&apos; has no coordinate reference system.</source>
         <translation>la couche «&#xa0;{}&#xa0;» n&apos;a pas de système de coordonnées de référence.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>Set it in the layer&apos;s properties, under Source.</source>
         <translation>Définissez-le dans les propriétés de la couche, sous Source.</translation>
     </message>
@@ -162,6 +164,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>invalid geometry</source>
         <translation>géométrie invalide</translation>
     </message>
@@ -765,6 +768,11 @@
         <location filename="../phidias_qgis/jobs_panel/again.py"/>
         <source>Area of {}</source>
         <translation>Zone de {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/jobs_panel/again.py"/>
+        <source>Features of {}</source>
+        <translation>Entités de {}</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/jobs_panel/details.py"/>
@@ -1557,6 +1565,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/plain.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>it is not valid JSON ({}).</source>
         <translation>le JSON n&apos;est pas valide ({}).</translation>
     </message>
@@ -1893,6 +1902,76 @@
         <location filename="../phidias_qgis/search.py"/>
         <source>There may be more: the search ended at the number of scenes that was allowed.</source>
         <translation>Il y en a peut-être d&apos;autres&#xa0;: la recherche s&apos;est arrêtée au nombre de scènes autorisé.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the layer {} cannot be read.</source>
+        <translation>la couche {} ne peut pas être lue.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Choose a vector layer or file.</source>
+        <translation>Choisissez une couche ou un fichier vecteur.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the layer &apos;{}&apos; has no feature in the area that can be used.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a dans la zone aucune entité utilisable.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the layer &apos;{}&apos; has no feature that can be used.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a aucune entité utilisable.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Choose another layer, or clear its filter or selection.</source>
+        <translation>Choisissez une autre couche, ou retirez son filtre ou sa sélection.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Features left out for having no geometry: {}</source>
+        <translation>Entités laissées de côté faute de géométrie&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Features left out for an invalid geometry: {}</source>
+        <translation>Entités laissées de côté pour géométrie invalide&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the feature {} of the layer &apos;{}&apos; crosses itself or is malformed ({}).</source>
+        <translation>l&apos;entité {} de la couche «&#xa0;{}&#xa0;» se recoupe ou est mal formée ({}).</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Repair the layer with the tool &apos;Fix geometries&apos;, or have QGIS leave out invalid features.</source>
+        <translation>Réparez la couche avec l&apos;outil «&#xa0;Réparer les géométries&#xa0;», ou laissez QGIS ignorer les entités invalides.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the features cannot be written for the upload: {}</source>
+        <translation>les entités ne peuvent pas être écrites pour l&apos;envoi&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Export the layer as FlatGeobuf and choose that.</source>
+        <translation>Exportez la couche en FlatGeobuf et choisissez ce fichier.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Give GeoJSON.</source>
+        <translation>Donnez du GeoJSON.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the text is no GeoJSON FeatureCollection.</source>
+        <translation>le texte n&apos;est pas une FeatureCollection GeoJSON.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Give one, or choose a layer.</source>
+        <translation>Donnez-en une, ou choisissez une couche.</translation>
     </message>
 </context>
 </TS>

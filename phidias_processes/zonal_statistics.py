@@ -105,6 +105,10 @@ class ZonalStatistics(Process[ZonalStatisticsInputs, ZonalStatisticsOutputs]):
         if (inputs.scenes is None) == (inputs.raster is None):
             given, what = ("scenes", "Neither scenes nor") if inputs.scenes is None else ("raster", "Scenes and")
             raise InputError(given, f"{what} a raster are given.", remedy="Give one of the two.")
+        if inputs.raster is not None and inputs.index is not None:
+            raise InputError(
+                "index", "An index is of scenes, and a raster is given.", remedy="Leave out one of the two."
+            )
         zones = read_features(inputs.zones, site, input="zones")
         try:
             plan = _plan(inputs, inputs.area or zones.around(input="zones"), site, self.resources)
@@ -249,7 +253,7 @@ def _expression(inputs: ZonalStatisticsInputs) -> str:
 
 def _bands(inputs: ZonalStatisticsInputs, plan: Mapping[str, Any]) -> Sequence[str]:
     """What the statistics are of."""
-    return [inputs.index] if inputs.index and inputs.scenes is not None else plan["bands"]
+    return [inputs.index] if inputs.index else plan["bands"]
 
 
 def _names(inputs: ZonalStatisticsInputs, bands: Sequence[str]) -> list[str]:

@@ -306,7 +306,7 @@ def _collection(target: Input, text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise target.problem(tr("the text is not valid JSON: {}.").format(error), tr("Give GeoJSON.")) from None
+        raise target.problem(tr("it is not valid JSON ({}).").format(error), tr("Give GeoJSON.")) from None
     if document.get("type") != "FeatureCollection":
         raise target.problem(tr("the text is no GeoJSON FeatureCollection."), tr("Give one, or choose a layer."))
     return dict(document)

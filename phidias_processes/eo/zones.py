@@ -147,7 +147,9 @@ def _majority(values: np.ndarray) -> float:
     """The most frequent of sorted values, the smallest of several."""
     best, most, last, run = np.nan, 0, np.nan, 0
     for start in range(0, len(values), IN_MEMORY):
-        numbers, counts = np.unique(values[start : start + IN_MEMORY], return_counts=True)
+        part = values[start : start + IN_MEMORY]
+        firsts = np.concatenate([[0], np.flatnonzero(part[1:] != part[:-1]) + 1])
+        numbers, counts = part[firsts], np.diff(firsts, append=len(part))
         counts[0] += run if numbers[0] == last else 0
         first = int(np.argmax(counts))
         if counts[first] > most:

@@ -41,14 +41,15 @@ def entered(definition: Definition, description: ProcessDescription) -> tuple[di
 
 def with_layers(values: Mapping[str, Any], title: str) -> dict[str, Any]:
     """The parameters for a dialog: an area that is no rectangle, and features, become layers of the project, seen and
-    editable."""
+    editable. Features of several kinds of geometry, which no layer holds, stay as they are."""
     result = dict(values)
     for name, value in values.items():
         if is_geojson(value):
             document = json.loads(value)
-            layer = _layer_of_features(value, title) if "features" in document else _layer(document, title)
-            QgsProject.instance().addMapLayer(layer)
-            result[name] = layer.id()
+            layer = _features_layer(value, title) if "features" in document else _layer(document, title)
+            if layer is not None:
+                QgsProject.instance().addMapLayer(layer)
+                result[name] = layer.id()
     return result
 
 
@@ -93,11 +94,13 @@ def _layer(geojson: Mapping[str, Any], title: str) -> QgsVectorLayer:
     return layer
 
 
-def _layer_of_features(geojson: str, title: str) -> QgsVectorLayer:
+def _features_layer(geojson: str, title: str) -> QgsVectorLayer | None:
     fields = QgsJsonUtils.stringToFields(geojson)
     features = QgsJsonUtils.stringToFeatureList(geojson, fields)
-    types = {QgsWkbTypes.displayString(feature.geometry().wkbType()) for feature in features if feature.hasGeometry()}
-    kind = types.pop() if len(types) == 1 else f"Multi{sorted(types)[-1].replace('Multi', '')}"
+    types = {QgsWkbTypes.multiType(feature.geometry().wkbType()) for feature in features if feature.hasGeometry()}
+    if len(types) != 1:
+        return None
+    kind = QgsWkbTypes.displayString(types.pop())
     layer = QgsVectorLayer(f"{kind}?crs={WGS84}", tr("Features of {}").format(title), "memory")
     layer.dataProvider().addAttributes(fields.toList())
     layer.updateFields()

@@ -226,6 +226,7 @@ RED = "https://demo.example/sentinel-2-l1c/S2A_MSIL1C_virginia/B04.tif"
     [
         ({"scenes": None}, "scenes", "Neither scenes nor a raster"),
         ({"raster": {"href": RED}}, "raster", "Scenes and a raster"),
+        ({"scenes": None, "raster": {"href": RED}, "index": "NDVI"}, "index", "of scenes"),
         ({}, "prefix", "a column nir_mean already"),
         ({"zones": SOMEWHERE_ELSE}, "zones", "outside"),
         ({"zones": SOMEWHERE_ELSE, "scenes": None, "raster": {"href": RED}}, "zones", "outside the raster"),

@@ -137,13 +137,16 @@ def selected(layer: QgsVectorLayer, **options: Any) -> QgsProcessingFeatureSourc
     return QgsProcessingFeatureSourceDefinition(layer.id(), selectedFeaturesOnly=True, **options)
 
 
-def test_a_layers_selection_filter_and_edits_are_what_is_sent(sent: Any) -> None:
+def test_a_layers_selection_filter_and_edits_are_what_is_sent(sent: Any, tmp_path: Path) -> None:
     layer = fields_layer()
     assert [row[1] for row in rows_of(sent(layer))] == [0, 1, 2, 3]
     layer.selectByExpression('"number" > 1')
     assert [row[1] for row in rows_of(sent(selected(layer)))] == [2, 3]
     assert layer.setSubsetString('"number" < 3')
     assert [row[1] for row in rows_of(sent(layer))] == [0, 1, 2]
+    file = tmp_path / "fields.gpkg"
+    processing.run("native:savefeatures", {"INPUT": layer, "OUTPUT": str(file), "LAYER_NAME": "all"})
+    assert [row[-1] for row in rows_of(sent(f"{file}|layername=all|subset=number < 2"))] == [0, 1]
     layer.startEditing()
     first = next(layer.getFeatures())
     assert layer.changeAttributeValue(first.id(), 0, "edited")
@@ -271,6 +274,16 @@ def test_what_was_sent_once_can_be_entered_again(sent: Any, value: Any) -> None:
     else:
         assert layers == parameters
     assert write([target], {"thing": {"features": 7}})[1] == ["thing"]
+
+
+def test_features_that_no_layer_holds_are_entered_as_they_are() -> None:
+    shapes = {"Point": [5, 45], "LineString": [[5, 45], [6, 46]]}
+    features = [
+        {"type": "Feature", "properties": {}, "geometry": {"type": kind, "coordinates": place}}
+        for kind, place in shapes.items()
+    ]
+    entered = {"THING": json.dumps({"type": "FeatureCollection", "features": features})}
+    assert again.with_layers(entered, "Zonal") == entered
 
 
 def uploads(gateway: RunningGateway) -> set[Path]:
