@@ -164,7 +164,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
-        <location filename="../phidias_qgis/vectors.py"/>
+        <location filename="../phidias_qgis/local_vectors.py"/>
         <source>invalid geometry</source>
         <translation>géométrie invalide</translation>
     </message>
@@ -532,8 +532,23 @@
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
+        <source>What is to be uploaded cannot be read or written here: {}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/execution.py"/>
+        <source>Looking whether the gateway has {} ({} MB) already</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/execution.py"/>
         <source>Uploading {}</source>
         <translation>Envoi de {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/execution.py"/>
+        <source>It is there.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
@@ -1328,6 +1343,111 @@
         <translation>Copie locale de {}</translation>
     </message>
     <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the raster &apos;{}&apos; is not georeferenced, so that the area has no place on it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Georeference it, or warp it to a coordinate reference system, or leave the area out.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the area lies outside of the raster &apos;{}&apos;.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Choose an area on the raster, or none.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>of the layer &apos;{}&apos;, {} GB would have to be fetched.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Choose a smaller area; where the tool has none, export a part of the layer and choose that.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Of the raster &apos;{}&apos;, {} x {} of {} x {} pixels are needed: they are put into a file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the raster &apos;{}&apos; cannot be made ready for the upload: {}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Export it as a GeoTIFF and choose that.</source>
+        <translation>Exportez-la en GeoTIFF et choisissez ce fichier.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the layer &apos;{}&apos; is a picture: its pixels are colours, not measurements.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Choose a layer of the data themselves (a file, WCS, PostGIS).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the layer &apos;{}&apos; does not say how large its pixels are.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the layer &apos;{}&apos; has no feature in the area that can be used.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a dans la zone aucune entité utilisable.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the layer &apos;{}&apos; has no feature that can be used.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a aucune entité utilisable.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Choose another layer, or clear its filter or selection.</source>
+        <translation>Choisissez une autre couche, ou retirez son filtre ou sa sélection.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Features left out for having no geometry: {}</source>
+        <translation>Entités laissées de côté faute de géométrie&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Features left out for an invalid geometry: {}</source>
+        <translation>Entités laissées de côté pour géométrie invalide&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the feature {} of the layer &apos;{}&apos; crosses itself or is malformed ({}).</source>
+        <translation>l&apos;entité {} de la couche «&#xa0;{}&#xa0;» se recoupe ou est mal formée ({}).</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Repair the layer with the tool &apos;Fix geometries&apos;, or have QGIS leave out invalid features.</source>
+        <translation>Réparez la couche avec l&apos;outil «&#xa0;Réparer les géométries&#xa0;», ou laissez QGIS ignorer les entités invalides.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the features cannot be written for the upload: {}</source>
+        <translation>les entités ne peuvent pas être écrites pour l&apos;envoi&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Export the layer as FlatGeobuf and choose that.</source>
+        <translation>Exportez la couche en FlatGeobuf et choisissez ce fichier.</translation>
+    </message>
+    <message>
         <location filename="../phidias_qgis/locator.py"/>
         <source>PHIDIAS tools and jobs</source>
         <translation>Outils et jobs PHIDIAS</translation>
@@ -1625,6 +1745,26 @@
         <translation>Le traitement {} ne peut pas être présenté comme outil.</translation>
     </message>
     <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>its bands have different values for &apos;no data&apos;, which a GeoTIFF cannot have</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>GDAL does not say why</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>it cannot be opened any more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>QGIS cannot write it (error {})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <location filename="../phidias_qgis/rasters.py"/>
         <source>the raster {} cannot be opened.</source>
         <translation>le raster {} ne peut pas être ouvert.</translation>
@@ -1633,16 +1773,6 @@
         <location filename="../phidias_qgis/rasters.py"/>
         <source>Choose a raster layer or file.</source>
         <translation>Choisissez une couche ou un fichier raster.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/rasters.py"/>
-        <source>the layer &apos;{}&apos; is not a file.</source>
-        <translation>la couche «&#xa0;{}&#xa0;» n&apos;est pas un fichier.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/rasters.py"/>
-        <source>Export it as a GeoTIFF and choose that.</source>
-        <translation>Exportez-la en GeoTIFF et choisissez ce fichier.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes.py"/>
@@ -1912,51 +2042,6 @@
         <location filename="../phidias_qgis/vectors.py"/>
         <source>Choose a vector layer or file.</source>
         <translation>Choisissez une couche ou un fichier vecteur.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>the layer &apos;{}&apos; has no feature in the area that can be used.</source>
-        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a dans la zone aucune entité utilisable.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>the layer &apos;{}&apos; has no feature that can be used.</source>
-        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a aucune entité utilisable.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>Choose another layer, or clear its filter or selection.</source>
-        <translation>Choisissez une autre couche, ou retirez son filtre ou sa sélection.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>Features left out for having no geometry: {}</source>
-        <translation>Entités laissées de côté faute de géométrie&#xa0;: {}</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>Features left out for an invalid geometry: {}</source>
-        <translation>Entités laissées de côté pour géométrie invalide&#xa0;: {}</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>the feature {} of the layer &apos;{}&apos; crosses itself or is malformed ({}).</source>
-        <translation>l&apos;entité {} de la couche «&#xa0;{}&#xa0;» se recoupe ou est mal formée ({}).</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>Repair the layer with the tool &apos;Fix geometries&apos;, or have QGIS leave out invalid features.</source>
-        <translation>Réparez la couche avec l&apos;outil «&#xa0;Réparer les géométries&#xa0;», ou laissez QGIS ignorer les entités invalides.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>the features cannot be written for the upload: {}</source>
-        <translation>les entités ne peuvent pas être écrites pour l&apos;envoi&#xa0;: {}</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/vectors.py"/>
-        <source>Export the layer as FlatGeobuf and choose that.</source>
-        <translation>Exportez la couche en FlatGeobuf et choisissez ce fichier.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/vectors.py"/>

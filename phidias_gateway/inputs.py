@@ -171,7 +171,7 @@ class Raster(BaseModel):
 
 @dataclass(frozen=True)
 class LimitedBy:
-    """Promises that a process reads nothing of a raster outside of the area in another of its inputs.
+    """Promises that a process reads nothing of a raster, or no features, outside of the area in another of its inputs.
 
     Then a client need not send more than that: `Annotated[Raster | None, LimitedBy("area")]`. The description of the
     input says so in its metadata.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from phidias_gateway.errors import InputError, ProcessFailed
-from phidias_gateway.inputs import AreaOfInterest, Polygons, Raster, Scenes
+from phidias_gateway.inputs import AreaOfInterest, LimitedBy, Polygons, Raster, Scenes
 from phidias_gateway.outputs import Quicklook, StacItem, Vector
 from phidias_gateway.process import Effort, Process, ProcessInputs, ProcessOutputs, Resources, Workspace
 from phidias_gateway.references import Site
 from phidias_processes.eo.indices import IndexName, applicable_indices
-from phidias_processes.eo.tile_process import MaskClouds
+from phidias_processes.eo.tile_process import SEVERAL, MaskClouds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class ZonalStatisticsInputs(ProcessInputs):
-    zones: Polygons
+    zones: Annotated[Polygons, LimitedBy("area")]
     """Polygons
 
     The layer whose polygons get the statistics; they may overlap. A pixel counts when its centre lies inside a polygon
@@ -38,7 +38,7 @@ class ZonalStatisticsInputs(ProcessInputs):
     """Scenes
 
     Scenes of a STAC catalogue, needed unless a raster is given; the dates are combined into one image."""
-    raster: Raster | None = None
+    raster: Annotated[Raster | None, LimitedBy("area")] = None
     """Raster
 
     A GeoTIFF in place of scenes: all its bands are used, with the scale and offset that the file gives them."""
@@ -125,6 +125,15 @@ class ZonalStatistics(Process[ZonalStatisticsInputs, ZonalStatisticsOutputs]):
             )
         return {**plan, "tiles": _as_json(tiles), "zones": zones.digest}
 
+    def summary(self, inputs: ZonalStatisticsInputs, plan: Mapping[str, Any]) -> str:
+        from phidias_processes.eo.guarded_http import file_name
+        from phidias_processes.eo.plan import Plan
+        from phidias_processes.eo.scene import period
+
+        if inputs.raster is not None:
+            return file_name(inputs.raster.href)
+        return ", ".join([*_bands(inputs, plan)[:SEVERAL], period(Plan.from_json(plan).scenes)])
+
     def effort(self, inputs: ZonalStatisticsInputs, plan: Mapping[str, Any]) -> Effort:
         scenes = len(plan["scenes"]) if "scenes" in plan else None
         pixels = sum(width * height for _, _, width, height in plan["tiles"])
@@ -174,6 +183,7 @@ class ZonalStatistics(Process[ZonalStatisticsInputs, ZonalStatisticsOutputs]):
             expression=_expression(inputs),
             vectors=[ResultVector(target, Outline("FFDD00"))],
             attribution=plan.get("attribution", {}),
+            summary=self.summary(inputs, plan),
         )
         item = write_item(result, workspace.results / "item.json", quicklook)
         return ZonalStatisticsOutputs(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from qgis.core import (
@@ -22,7 +20,7 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from backend_client import Cancelled, Gateway, GatewayError, Job, ProcessDescription
-from phidias_qgis import connection, estimates, later, outputs, parameters, paths, rendering, vectors
+from phidias_qgis import connection, estimates, later, outputs, parameters, paths, rendering
 from phidias_qgis.area import is_geojson
 from phidias_qgis.execution import Execution, JobEndedBadly
 from phidias_qgis.i18n import tr
@@ -141,9 +139,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         results: dict[str, Any] = {}
         try:
             execution = Execution(self._connection, self._description.id, feedback)
-            with TemporaryDirectory() as folder:
-                values = self._fetched(Path(folder), feedback)
-                job = execution.submit(values, estimate=estimates.offered(self._description))
+            job = execution.submit(self._values, estimate=estimates.offered(self._description))
             results[JOB_ID] = job.id
             if self.parameterAsBoolean(parameters, DO_NOT_WAIT, context):
                 execution.leave(job, later.wanted(self._outputs, parameters, context))
@@ -164,10 +160,6 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
     def _chosen(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> connection.Connection:
         """The connection that was asked for, else the default one. Raises NotConnected."""
         return connection.load(Entered(self, parameters, context).text(CONNECTION))
-
-    def _fetched(self, folder: Path, feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        """What was entered, with features out of their layers. Raises InputProblem, Cancelled."""
-        return vectors.fetched(self._values, parameters.area_of(self._inputs, self._values), folder, feedback)
 
     def _delivered(
         self,

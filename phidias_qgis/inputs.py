@@ -120,6 +120,14 @@ class ToUpload(ABC):
         """
 
 
+class ToFetch(ABC):
+    """The value of an input that is still to be read."""
+
+    @abstractmethod
+    def fetched(self, feedback: QgsProcessingFeedback) -> Any:
+        """The value, read on the worker thread. Raises InputProblem, Cancelled."""
+
+
 @dataclass(frozen=True)
 class LocalFile(ToUpload):
     """A file that is sent as it is."""

@@ -14,12 +14,13 @@ from phidias_qgis import area, plain, rasters, scenes, vectors
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, described, flatten
 from phidias_qgis.local_rasters import LocalRaster
+from phidias_qgis.local_vectors import FeaturesOfLayer
 
 Schema = Mapping[str, Any]
 
 
 class Kind(NamedTuple):
-    """One kind of input. `read` gives the JSON value, a ToUpload, or None if nothing was entered.
+    """One kind of input. `read` gives the JSON value, a ToUpload or ToFetch, or None if nothing was entered.
 
     `write` gives the parameters from which `read` would make a value.
     """
@@ -92,27 +93,21 @@ def make(target: Input) -> list[QgsProcessingParameterDefinition]:
 def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
     """What was entered, as the inputs of an execution. Raises InputProblem for what cannot be used.
 
-    A ToUpload stands for a file that is still to be uploaded. Inputs left empty are left out.
+    A ToUpload or ToFetch stands for what is still to be sent. Inputs left empty are left out.
     """
     values: dict[str, Any] = {}
-    local_rasters = []
+    limited = []
     for target in inputs:
         value = kind_of(target.schema).read(target, entered)
         if value is not None:
             values[target.id] = value
         elif target.required:
             raise target.problem(tr("a value is needed."))
-        if isinstance(value, LocalRaster):
-            local_rasters.append(target)
-    for target in local_rasters:
+        if isinstance(value, (LocalRaster, FeaturesOfLayer)):
+            limited.append(target)
+    for target in limited:
         values[target.id] = values[target.id].within(values.get(target.limited_by))
     return values
-
-
-def area_of(inputs: Iterable[Input], values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The area that was entered, as GeoJSON; None if there is none."""
-    areas = (target.id for target in inputs if kind_of(target.schema).read is area.read_area)
-    return next((values[name] for name in areas if name in values), None)
 
 
 def write(inputs: Iterable[Input], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -150,6 +150,12 @@ def without_query(href: str) -> str:
     return re.sub(r"//[^/@]*@", "//", href.partition("?")[0].partition("#")[0])
 
 
+def file_name(href: str) -> str:
+    """The name of the file at an address; empty for an upload, which is called by its hash."""
+    name = urlsplit(href).path.rpartition("/")[2]
+    return name if "." in name else ""
+
+
 def _read_file(path: Path, limit: int) -> bytes:
     try:
         if path.stat().st_size > limit:

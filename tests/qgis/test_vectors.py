@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,10 @@ from qgis.PyQt.QtCore import QVariant
 
 from backend_client import Gateway
 from phidias_qgis.algorithm import ProcessAlgorithm
-from phidias_qgis.inputs import Input, LocalFile
+from phidias_qgis.inputs import Input
 from phidias_qgis.jobs_panel import again
+from phidias_qgis.local_vectors import FeaturesOfLayer, InlineFeatures
 from phidias_qgis.parameters import write
-from phidias_qgis.vectors import LocalFeatures, fetched
 from tests.qgis.conftest import RunningGateway
 from tests.qgis.relay import Relay
 from tests.qgis.test_chains import COARSE, child
@@ -106,15 +107,21 @@ def sent(description: Any, provider: Any, tmp_path: Path, monkeypatch: pytest.Mo
         fine, message = algorithm.checkParameterValues({"THING": value}, context)
         if not fine:
             raise ValueError(message)
-        values = algorithm._read({"THING": value}, context)
-        if not isinstance(values["thing"], LocalFeatures):
-            return values["thing"]
-        # As on a worker thread.
+        value = algorithm._read({"THING": value}, context)["thing"]
+        if not isinstance(value, FeaturesOfLayer):
+            return value
+        value = value.within(area)
         found: list[Any] = []
+
+        def made(value: Any, feedback: Feedback) -> Any:
+            if isinstance(value, InlineFeatures):
+                return value.fetched(feedback)
+            with value.ready(feedback) as path:
+                return shutil.copy(path, tmp_path / "sent.fgb")
 
         def work() -> None:
             try:
-                found.append(fetched(values, area, tmp_path, feedback or Feedback())["thing"])
+                found.append(made(value, feedback or Feedback()))
             except Exception as error:
                 found.append(error)
 
@@ -128,8 +135,8 @@ def sent(description: Any, provider: Any, tmp_path: Path, monkeypatch: pytest.Mo
     return do
 
 
-def rows_of(file: LocalFile) -> list[tuple[Any, ...]]:
-    layer = QgsVectorLayer(str(file.path), "sent", "ogr")
+def rows_of(file: Path) -> list[tuple[Any, ...]]:
+    layer = QgsVectorLayer(str(file), "sent", "ogr")
     return sorted(tuple(feature.attributes()) for feature in layer.getFeatures())
 
 
@@ -157,11 +164,11 @@ def test_a_layers_selection_filter_and_edits_are_what_is_sent(sent: Any, tmp_pat
 def test_the_same_features_make_the_same_file(sent: Any) -> None:
     layer = fields_layer()
     layer.selectByIds([1, 2])
-    first, again_ = (hashlib.sha256(sent(selected(layer)).path.read_bytes()).digest() for _ in range(2))
+    first, again_ = (hashlib.sha256(sent(selected(layer)).read_bytes()).digest() for _ in range(2))
     assert first == again_
     with edit(layer):
         layer.changeAttributeValue(1, 0, "other")
-    assert hashlib.sha256(sent(selected(layer)).path.read_bytes()).digest() != first
+    assert hashlib.sha256(sent(selected(layer)).read_bytes()).digest() != first
 
 
 def test_attributes_keep_their_types_and_geometries_become_flat(sent: Any) -> None:
@@ -182,7 +189,7 @@ def test_attributes_keep_their_types_and_geometries_become_flat(sent: Any) -> No
     layer.dataProvider().addFeatures([feature, nothing])
     QgsProject.instance().addMapLayer(layer)
     feedback = Feedback()
-    read = QgsVectorLayer(str(sent(layer, feedback=feedback).path), "sent", "ogr")
+    read = QgsVectorLayer(str(sent(layer, feedback=feedback)), "sent", "ogr")
     assert read.crs().authid() == "EPSG:2154"
     (row,) = read.getFeatures()
     assert row.attributes()[:3] == [2**40, 1.5, True]
