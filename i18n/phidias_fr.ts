@@ -533,12 +533,12 @@
     <message>
         <location filename="../phidias_qgis/execution.py"/>
         <source>What is to be uploaded cannot be read or written here: {}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ce qui doit être envoyé ne peut pas être lu ou écrit ici&#xa0;: {}.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
         <source>Looking whether the gateway has {} ({} MB) already</source>
-        <translation type="unfinished"></translation>
+        <translation>La passerelle a-t-elle déjà {} ({}&#xa0;Mo)&#xa0;?</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
@@ -548,7 +548,7 @@
     <message>
         <location filename="../phidias_qgis/execution.py"/>
         <source>It is there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Elle l&apos;a.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
@@ -1345,42 +1345,42 @@
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>the raster &apos;{}&apos; is not georeferenced, so that the area has no place on it.</source>
-        <translation type="unfinished"></translation>
+        <translation>le raster «&#xa0;{}&#xa0;» n&apos;est pas géoréférencé&#xa0;: la zone n&apos;y a pas de place.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>Georeference it, or warp it to a coordinate reference system, or leave the area out.</source>
-        <translation type="unfinished"></translation>
+        <translation>Géoréférencez-le, ou projetez-le dans un système de coordonnées de référence, ou ne donnez pas de zone.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>the area lies outside of the raster &apos;{}&apos;.</source>
-        <translation type="unfinished"></translation>
+        <translation>la zone est en dehors du raster «&#xa0;{}&#xa0;».</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>Choose an area on the raster, or none.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez une zone sur le raster, ou aucune.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>of the layer &apos;{}&apos;, {} GB would have to be fetched.</source>
-        <translation type="unfinished"></translation>
+        <translation>de la couche «&#xa0;{}&#xa0;», il faudrait récupérer {}&#xa0;Go.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>Choose a smaller area; where the tool has none, export a part of the layer and choose that.</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez une zone plus petite&#xa0;; si l&apos;outil n&apos;en a pas, exportez une partie de la couche et choisissez ce fichier.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>Of the raster &apos;{}&apos;, {} x {} of {} x {} pixels are needed: they are put into a file.</source>
-        <translation type="unfinished"></translation>
+        <translation>Du raster «&#xa0;{}&#xa0;», {} x {} pixels sur {} x {} sont nécessaires&#xa0;: ils sont mis dans un fichier.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>the raster &apos;{}&apos; cannot be made ready for the upload: {}.</source>
-        <translation type="unfinished"></translation>
+        <translation>le raster «&#xa0;{}&#xa0;» ne peut pas être préparé pour l&apos;envoi&#xa0;: {}.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
@@ -1390,17 +1390,17 @@
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>the layer &apos;{}&apos; is a picture: its pixels are colours, not measurements.</source>
-        <translation type="unfinished"></translation>
+        <translation>la couche «&#xa0;{}&#xa0;» est une image&#xa0;: ses pixels sont des couleurs, non des mesures.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>Choose a layer of the data themselves (a file, WCS, PostGIS).</source>
-        <translation type="unfinished"></translation>
+        <translation>Choisissez une couche des données elles-mêmes (fichier, WCS, PostGIS).</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_rasters.py"/>
         <source>the layer &apos;{}&apos; does not say how large its pixels are.</source>
-        <translation type="unfinished"></translation>
+        <translation>la couche «&#xa0;{}&#xa0;» ne dit pas la taille de ses pixels.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/local_vectors.py"/>
@@ -1747,22 +1747,22 @@
     <message>
         <location filename="../phidias_qgis/raster_sources.py"/>
         <source>its bands have different values for &apos;no data&apos;, which a GeoTIFF cannot have</source>
-        <translation type="unfinished"></translation>
+        <translation>ses bandes ont des valeurs «&#xa0;nodata&#xa0;» différentes, ce qu&apos;un GeoTIFF ne permet pas</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/raster_sources.py"/>
         <source>GDAL does not say why</source>
-        <translation type="unfinished"></translation>
+        <translation>GDAL ne dit pas pourquoi</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/raster_sources.py"/>
         <source>it cannot be opened any more</source>
-        <translation type="unfinished"></translation>
+        <translation>il ne peut plus être ouvert</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/raster_sources.py"/>
         <source>QGIS cannot write it (error {})</source>
-        <translation type="unfinished"></translation>
+        <translation>QGIS ne peut pas l&apos;écrire (erreur {})</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/rasters.py"/>
