@@ -206,8 +206,8 @@ def test_its_item_tells_where_it_comes_from(run, here, fields, shared):
     validate(item, shared / "stac_schemas")
     assert fields["href"] in [link["href"] for link in item["links"]]
     assert "secret" not in json.dumps(item)
-    day = item["properties"]["datetime"][:10]
-    assert item["properties"]["title"] == f"Statistics per polygon: nir, {day}"
+    first, last = (item["properties"][f"{name}_datetime"][:10] for name in ("start", "end"))
+    assert item["properties"]["title"] == f"Statistics per polygon: nir, {first} to {last}"
     assert item["assets"]["zones"]["type"] == "application/flatgeobuf"
     assert item["properties"]["renders"]["zones"]["paint"]["fill-opacity"] == 0
     assert (ran.folder / "quicklook.png").stat().st_size > 1000
