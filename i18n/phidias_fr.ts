@@ -147,11 +147,13 @@
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>the layer &apos;{}&apos; has no coordinate reference system.</source>
         <translation>la couche «&#xa0;{}&#xa0;» n&apos;a pas de système de coordonnées de référence.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>Set it in the layer&apos;s properties, under Source.</source>
         <translation>Définissez-le dans les propriétés de la couche, sous Source.</translation>
     </message>
@@ -162,6 +164,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <location filename="../phidias_qgis/local_vectors.py"/>
         <source>invalid geometry</source>
         <translation>géométrie invalide</translation>
     </message>
@@ -529,8 +532,23 @@
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
+        <source>What is to be uploaded cannot be read or written here: {}.</source>
+        <translation>Ce qui doit être envoyé ne peut pas être lu ou écrit ici&#xa0;: {}.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/execution.py"/>
+        <source>Looking whether the gateway has {} ({} MB) already</source>
+        <translation>La passerelle a-t-elle déjà {} ({}&#xa0;Mo)&#xa0;?</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/execution.py"/>
         <source>Uploading {}</source>
         <translation>Envoi de {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/execution.py"/>
+        <source>It is there.</source>
+        <translation>Elle l&apos;a.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/execution.py"/>
@@ -765,6 +783,11 @@
         <location filename="../phidias_qgis/jobs_panel/again.py"/>
         <source>Area of {}</source>
         <translation>Zone de {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/jobs_panel/again.py"/>
+        <source>Features of {}</source>
+        <translation>Entités de {}</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/jobs_panel/details.py"/>
@@ -1320,6 +1343,111 @@
         <translation>Copie locale de {}</translation>
     </message>
     <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the raster &apos;{}&apos; is not georeferenced, so that the area has no place on it.</source>
+        <translation>le raster «&#xa0;{}&#xa0;» n&apos;est pas géoréférencé&#xa0;: la zone n&apos;y a pas de place.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Georeference it, or warp it to a coordinate reference system, or leave the area out.</source>
+        <translation>Géoréférencez-le, ou projetez-le dans un système de coordonnées de référence, ou ne donnez pas de zone.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the area lies outside of the raster &apos;{}&apos;.</source>
+        <translation>la zone est en dehors du raster «&#xa0;{}&#xa0;».</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Choose an area on the raster, or none.</source>
+        <translation>Choisissez une zone sur le raster, ou aucune.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>of the layer &apos;{}&apos;, {} GB would have to be fetched.</source>
+        <translation>de la couche «&#xa0;{}&#xa0;», il faudrait récupérer {}&#xa0;Go.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Choose a smaller area; where the tool has none, export a part of the layer and choose that.</source>
+        <translation>Choisissez une zone plus petite&#xa0;; si l&apos;outil n&apos;en a pas, exportez une partie de la couche et choisissez ce fichier.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Of the raster &apos;{}&apos;, {} x {} of {} x {} pixels are needed: they are put into a file.</source>
+        <translation>Du raster «&#xa0;{}&#xa0;», {} x {} pixels sur {} x {} sont nécessaires&#xa0;: ils sont mis dans un fichier.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the raster &apos;{}&apos; cannot be made ready for the upload: {}.</source>
+        <translation>le raster «&#xa0;{}&#xa0;» ne peut pas être préparé pour l&apos;envoi&#xa0;: {}.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Export it as a GeoTIFF and choose that.</source>
+        <translation>Exportez-la en GeoTIFF et choisissez ce fichier.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the layer &apos;{}&apos; is a picture: its pixels are colours, not measurements.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» est une image&#xa0;: ses pixels sont des couleurs, non des mesures.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>Choose a layer of the data themselves (a file, WCS, PostGIS).</source>
+        <translation>Choisissez une couche des données elles-mêmes (fichier, WCS, PostGIS).</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_rasters.py"/>
+        <source>the layer &apos;{}&apos; does not say how large its pixels are.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» ne dit pas la taille de ses pixels.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the layer &apos;{}&apos; has no feature in the area that can be used.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a dans la zone aucune entité utilisable.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the layer &apos;{}&apos; has no feature that can be used.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» n&apos;a aucune entité utilisable.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Choose another layer, or clear its filter or selection.</source>
+        <translation>Choisissez une autre couche, ou retirez son filtre ou sa sélection.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Features left out for having no geometry: {}</source>
+        <translation>Entités laissées de côté faute de géométrie&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Features left out for an invalid geometry: {}</source>
+        <translation>Entités laissées de côté pour géométrie invalide&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the feature {} of the layer &apos;{}&apos; crosses itself or is malformed ({}).</source>
+        <translation>l&apos;entité {} de la couche «&#xa0;{}&#xa0;» se recoupe ou est mal formée ({}).</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Repair the layer with the tool &apos;Fix geometries&apos;, or have QGIS leave out invalid features.</source>
+        <translation>Réparez la couche avec l&apos;outil «&#xa0;Réparer les géométries&#xa0;», ou laissez QGIS ignorer les entités invalides.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>the features cannot be written for the upload: {}</source>
+        <translation>les entités ne peuvent pas être écrites pour l&apos;envoi&#xa0;: {}</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/local_vectors.py"/>
+        <source>Export the layer as FlatGeobuf and choose that.</source>
+        <translation>Exportez la couche en FlatGeobuf et choisissez ce fichier.</translation>
+    </message>
+    <message>
         <location filename="../phidias_qgis/locator.py"/>
         <source>PHIDIAS tools and jobs</source>
         <translation>Outils et jobs PHIDIAS</translation>
@@ -1557,6 +1685,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/plain.py"/>
+        <location filename="../phidias_qgis/vectors.py"/>
         <source>it is not valid JSON ({}).</source>
         <translation>le JSON n&apos;est pas valide ({}).</translation>
     </message>
@@ -1616,6 +1745,26 @@
         <translation>Le traitement {} ne peut pas être présenté comme outil.</translation>
     </message>
     <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>its bands have different values for &apos;no data&apos;, which a GeoTIFF cannot have</source>
+        <translation>ses bandes ont des valeurs «&#xa0;nodata&#xa0;» différentes, ce qu&apos;un GeoTIFF ne permet pas</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>GDAL does not say why</source>
+        <translation>GDAL ne dit pas pourquoi</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>it cannot be opened any more</source>
+        <translation>il ne peut plus être ouvert</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/raster_sources.py"/>
+        <source>QGIS cannot write it (error {})</source>
+        <translation>QGIS ne peut pas l&apos;écrire (erreur {})</translation>
+    </message>
+    <message>
         <location filename="../phidias_qgis/rasters.py"/>
         <source>the raster {} cannot be opened.</source>
         <translation>le raster {} ne peut pas être ouvert.</translation>
@@ -1624,16 +1773,6 @@
         <location filename="../phidias_qgis/rasters.py"/>
         <source>Choose a raster layer or file.</source>
         <translation>Choisissez une couche ou un fichier raster.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/rasters.py"/>
-        <source>the layer &apos;{}&apos; is not a file.</source>
-        <translation>la couche «&#xa0;{}&#xa0;» n&apos;est pas un fichier.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/rasters.py"/>
-        <source>Export it as a GeoTIFF and choose that.</source>
-        <translation>Exportez-la en GeoTIFF et choisissez ce fichier.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes.py"/>
@@ -1893,6 +2032,31 @@
         <location filename="../phidias_qgis/search.py"/>
         <source>There may be more: the search ended at the number of scenes that was allowed.</source>
         <translation>Il y en a peut-être d&apos;autres&#xa0;: la recherche s&apos;est arrêtée au nombre de scènes autorisé.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the layer {} cannot be read.</source>
+        <translation>la couche {} ne peut pas être lue.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Choose a vector layer or file.</source>
+        <translation>Choisissez une couche ou un fichier vecteur.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Give GeoJSON.</source>
+        <translation>Donnez du GeoJSON.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>the text is no GeoJSON FeatureCollection.</source>
+        <translation>le texte n&apos;est pas une FeatureCollection GeoJSON.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/vectors.py"/>
+        <source>Give one, or choose a layer.</source>
+        <translation>Donnez-en une, ou choisissez une couche.</translation>
     </message>
 </context>
 </TS>

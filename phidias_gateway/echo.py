@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from phidias_gateway.errors import ProcessFailed
-from phidias_gateway.inputs import BoundingBox
+from phidias_gateway.inputs import BoundingBox, Raster, Vector
 from phidias_gateway.process import Process, ProcessInputs, ProcessOutputs, Resources, Workspace
 
 
@@ -29,6 +29,10 @@ class EchoInputs(ProcessInputs):
     """Bounding box"""
     object: dict[str, Any] | None = None
     """JSON object"""
+    raster: Raster | None = None
+    """Raster"""
+    vector: Vector | None = None
+    """Features"""
     pause: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """Pause
 
@@ -54,6 +58,14 @@ class EchoOutputs(ProcessOutputs):
     """Bounding box"""
     object: dict[str, Any] | None = None
     """JSON object"""
+    raster: dict[str, Any] | None = None
+    """Raster
+
+    Its address."""
+    vector: dict[str, Any] | None = None
+    """Features
+
+    A FeatureCollection, or the address of a file."""
 
 
 class Echo(Process[EchoInputs, EchoOutputs]):

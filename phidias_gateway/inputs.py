@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     WithJsonSchema,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -170,7 +171,7 @@ class Raster(BaseModel):
 
 @dataclass(frozen=True)
 class LimitedBy:
-    """Promises that a process reads nothing of a raster outside of the area in another of its inputs.
+    """Promises that a process reads nothing of a raster, or no features, outside of the area in another of its inputs.
 
     Then a client need not send more than that: `Annotated[Raster | None, LimitedBy("area")]`. The description of the
     input says so in its metadata.
@@ -178,6 +179,118 @@ class LimitedBy:
 
     area: str
     """Name of the input with the area, which may be left out"""
+
+
+FLATGEOBUF = "application/flatgeobuf"
+GEOJSON = "application/geo+json"
+_LONGITUDE_LATITUDE = re.compile(
+    r"urn:ogc:def:crs:OGC:[\d.]*:CRS84|(urn:ogc:def:crs:EPSG:[\d.]*:|EPSG:)4326|" + re.escape(CRS84)
+)
+
+
+class Vector(BaseModel):
+    """Features: a GeoJSON FeatureCollection in WGS 84 (RFC 7946), or the address of a FlatGeobuf or GeoJSON file, which
+    may be an upload, a result of an earlier job, or public.
+
+    A process that can do with one kind of geometry only asks for `Polygons`, `Lines` or `Points`.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    geometries: ClassVar[tuple[str, ...]] = ()
+    """Types of geometry, as GeoJSON names them, that features may have; none means any"""
+
+    type: Literal["FeatureCollection"] | None = None
+    features: list[dict[str, Any]] | None = None
+    href: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_link_or_in_wgs84(cls, value: Any) -> Any:
+        """GeoJSON of 2008 could name another reference system; to leave it unread would put the features elsewhere."""
+        if isinstance(value, dict) and "href" in value and "features" not in value:
+            return {"href": value["href"]}  # the type of a link is a media type
+        crs = value.get("crs") if isinstance(value, dict) else None
+        if crs is not None:
+            properties = crs.get("properties") if isinstance(crs, dict) else None
+            name = properties.get("name") if isinstance(properties, dict) else None
+            if not (isinstance(name, str) and _LONGITUDE_LATITUDE.fullmatch(name)):
+                raise ValueError(
+                    f"its coordinates are in {str(name or crs)[:80]!r}, but GeoJSON has longitudes and latitudes "
+                    "(RFC 7946); reproject it to WGS 84 (EPSG:4326), or give a FlatGeobuf"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _is_either(self) -> Vector:
+        if self.href is not None:
+            if self.features is not None:
+                raise ValueError("features and an address are given; give one of the two")
+        elif self.type is None or self.features is None:
+            raise ValueError('give a GeoJSON FeatureCollection, or {"href": ...} of a FlatGeobuf or GeoJSON file')
+        elif not self.features:
+            raise ValueError("it has no feature; give one at least")
+        for number, feature in enumerate(self.features or (), 1):
+            geometry = feature.get("geometry")
+            if feature.get("type") != "Feature" or not (geometry is None or isinstance(geometry, dict)):
+                raise ValueError(f"its feature {number} is no GeoJSON Feature")
+            if geometry is not None:
+                self.check_type(geometry.get("type"), number)
+        return self
+
+    @model_serializer
+    def _as_given(self) -> dict[str, Any]:
+        return {"href": self.href} if self.href else {"type": self.type, "features": self.features}
+
+    @classmethod
+    def check_type(cls, geometry: Any, number: int) -> None:
+        """Raises ValueError if the geometry of feature `number` is of a type that is not asked for."""
+        if cls.geometries and geometry not in cls.geometries:
+            wanted = " or ".join(cls.geometries)
+            raise ValueError(f"its feature {number} is a {str(geometry)[:40]}; every one must be a {wanted}")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        geometry: JsonSchemaValue = {"type": "object", "nullable": True}
+        if cls.geometries:
+            geometry["properties"] = {"type": {"type": "string", "enum": list(cls.geometries)}}
+        feature = {
+            "type": "object",
+            "required": ["type", "geometry", "properties"],
+            "properties": {"geometry": geometry},
+        }
+        collection = {
+            "type": "object",
+            "format": "geojson-feature-collection",
+            "required": ["type", "features"],
+            "properties": {
+                "type": {"type": "string", "enum": ["FeatureCollection"]},
+                "features": {"type": "array", "items": feature},
+            },
+        }
+        files = [
+            {"type": "string", "contentEncoding": "binary", "contentMediaType": FLATGEOBUF},
+            {"type": "string", "contentMediaType": GEOJSON},
+        ]
+        return {"oneOf": [collection, *files]}
+
+
+class Polygons(Vector):
+    """Features that are areas."""
+
+    geometries = ("Polygon", "MultiPolygon")
+
+
+class Lines(Vector):
+    """Features that are lines."""
+
+    geometries = ("LineString", "MultiLineString")
+
+
+class Points(Vector):
+    """Features that are points."""
+
+    geometries = ("Point", "MultiPoint")
 
 
 def _is_crs(value: str) -> str:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails, from_json, to_json
 from phidias_gateway.errors import InputError, InvalidRequest
 from phidias_gateway.execute_request import ExecuteRequest, refuse_infinite
 from phidias_gateway.fetch import Document, fetch
-from phidias_gateway.inputs import Raster
+from phidias_gateway.inputs import Raster, Vector
 from phidias_gateway.process import Effort, Process, ProcessInputs
 from phidias_gateway.references import Archive, Site
 from phidias_gateway.settings import Settings
@@ -90,17 +90,17 @@ class _Resolver:
         self.archives: list[Archive] = []
 
     def resolve(self, name: str, value: Any, annotation: Any, *, nested: bool = False) -> Any:
-        """The input's plain value: qualified values unwrapped, references to JSON read, those to rasters kept."""
+        """The input's plain value: qualified values unwrapped, references to JSON read, those to files kept."""
         if isinstance(value, list) and not nested:
             return [self.resolve(name, entry, annotation, nested=True) for entry in value]
         if not isinstance(value, dict):
             return value
         if isinstance(value.get("href"), str):
-            if Raster in _kinds(annotation):
-                return {**value, "href": self._raster(name, value["href"])}
-            return self._document(name, value["href"], plain_text=str in _kinds(annotation))
+            if _is_of(annotation, Raster, Vector):
+                return {**value, "href": self._file(name, value["href"])}
+            return self._document(name, value["href"], plain_text=_is_of(annotation, str))
         if "value" in value and value.keys() <= _QUALIFIED:
-            if Raster in _kinds(annotation):
+            if _is_of(annotation, Raster):
                 raise InputError(
                     name,
                     "A raster cannot be given by value.",
@@ -119,7 +119,7 @@ class _Resolver:
                 remedy="Upload it first, or refer to a result of a job of yours.",
             ) from None
 
-    def _raster(self, name: str, href: str) -> str:
+    def _file(self, name: str, href: str) -> str:
         path = self._own(name, href)
         if path is None:
             return href
@@ -148,6 +148,11 @@ class _Resolver:
                 name, f"{href[:200]} is no JSON document.", remedy="Refer to a JSON document, or give the value itself."
             ) from None
         return value
+
+
+def _is_of(annotation: Any, *kinds: type) -> bool:
+    """Whether an annotation, or a part of it, is one of these kinds of input."""
+    return any(isinstance(kind, type) and issubclass(kind, kinds) for kind in _kinds(annotation))
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

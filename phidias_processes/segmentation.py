@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -108,13 +107,13 @@ class Segmentation(Process[SegmentationInputs, SegmentationOutputs]):
         return {"grid": grid.to_json(), "bands": bands}
 
     def summary(self, inputs: SegmentationInputs, plan: Mapping[str, Any]) -> str:
+        from phidias_processes.eo.guarded_http import file_name
         from phidias_processes.eo.plan import Plan
         from phidias_processes.eo.scene import period
 
         if inputs.raster is None:
             return period(Plan.from_json(plan).scenes)
-        name = urlsplit(inputs.raster.href).path.rpartition("/")[2]
-        return name if "." in name else ""  # an upload is called by its hash
+        return file_name(inputs.raster.href)
 
     def run(self, inputs: SegmentationInputs, workspace: Workspace) -> SegmentationOutputs:
         from phidias_processes.eo.composite import median_of_scenes, valid_pixels, window_of_raster

@@ -11,7 +11,7 @@ from phidias_gateway.errors import InputError
 from phidias_gateway.inputs import AreaOfInterest, Scenes
 from phidias_gateway.outputs import Cog, Quicklook, StacItem
 from phidias_gateway.process import ProcessInputs, ProcessOutputs, Resources
-from phidias_processes.eo.indices import applicable_indices
+from phidias_processes.eo.indices import IndexName, applicable_indices
 from phidias_processes.eo.rendering import Ramp, Range
 from phidias_processes.eo.tile_process import (
     Block,
@@ -25,8 +25,6 @@ from phidias_processes.eo.tile_process import (
 
 if TYPE_CHECKING:
     from phidias_processes.eo.scene import Scene
-
-IndexName = Literal[tuple(applicable_indices())]
 
 RAMPS: Mapping[str, tuple[str, Range]] = {
     "vegetation": ("ylgn", (0.0, 0.9)),

@@ -152,6 +152,13 @@ def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
     return _joined(target, source.getFeatures(), source.sourceCrs(), entered)
 
 
+def geometry_of(geojson: Mapping[str, Any]) -> QgsGeometry:
+    """A GeoJSON geometry for QGIS; empty if it is none."""
+    feature = {"type": "Feature", "properties": {}, "geometry": geojson}
+    features = QgsJsonUtils.stringToFeatureList(json.dumps(feature))
+    return features[0].geometry() if features else QgsGeometry()
+
+
 def is_geojson(value: Any) -> bool:
     """Whether a parameter holds the polygons themselves, in place of the name of a layer."""
     return isinstance(value, str) and value.lstrip().startswith("{")

@@ -17,7 +17,7 @@ from backend_client import Cancelled, Gateway, GatewayError, Job, NoSuchJob
 from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import InputProblem, ToUpload
+from phidias_qgis.inputs import InputProblem, ToFetch, ToUpload
 from phidias_qgis.leaving import leaving
 from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me
 
@@ -110,6 +110,8 @@ class Execution:
         self._leaving = leaving()
 
     def _uploaded(self, value: Any) -> Any:
+        if isinstance(value, ToFetch):
+            return value.fetched(self._feedback)
         if not isinstance(value, ToUpload):
             return value
         if value.original and self.gateway.has(value.original):

@@ -38,6 +38,8 @@ class Input:
     required: bool
     limited_by: str = ""
     """Id of the input with an area outside of which the process reads nothing of this one, if it says so"""
+    media_types: frozenset[str] = frozenset()
+    """Of the files that it takes"""
 
     @classmethod
     def from_description(cls, identifier: str, member: Mapping[str, Any]) -> Input:
@@ -53,6 +55,7 @@ class Input:
             schema=schema,
             required=member.get("minOccurs", 1) != 0,
             limited_by=next((str(entry.get("title")) for entry in metadata if entry.get("role") == LIMITED_BY), ""),
+            media_types=frozenset(_media_types(member.get("schema"))),
         )
 
     def problem(self, detail: str, remedy: str = "") -> InputProblem:
@@ -117,6 +120,14 @@ class ToUpload(ABC):
         """
 
 
+class ToFetch(ABC):
+    """The value of an input that is still to be read."""
+
+    @abstractmethod
+    def fetched(self, feedback: QgsProcessingFeedback) -> Any:
+        """The value, read on the worker thread. Raises InputProblem, Cancelled."""
+
+
 @dataclass(frozen=True)
 class LocalFile(ToUpload):
     """A file that is sent as it is."""
@@ -144,6 +155,14 @@ def flatten(schema: Any) -> Mapping[str, Any]:
     alternatives = [flatten(part) for key in ("oneOf", "anyOf") for part in schema.get(key) or ()]
     plain = [part for part in alternatives if part.get("type") != "object" or "format" in part]
     return {**plain[0], **merged} if plain else merged
+
+
+def _media_types(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        yield str(schema.get("contentMediaType", "")).partition(";")[0].strip()
+        for key in ("allOf", "oneOf", "anyOf"):
+            for part in schema.get(key) or ():
+                yield from _media_types(part)
 
 
 def items(value: Any) -> list[Any]:

@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 
 from qgis.core import QgsProcessingParameterDefinition
 
-from phidias_qgis import area, plain, rasters, scenes
+from phidias_qgis import area, plain, rasters, scenes, vectors
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Entered, Input, described, flatten
 from phidias_qgis.local_rasters import LocalRaster
+from phidias_qgis.local_vectors import FeaturesOfLayer
 
 Schema = Mapping[str, Any]
 
 
 class Kind(NamedTuple):
-    """One kind of input. `read` gives the JSON value, a ToUpload, or None if nothing was entered.
+    """One kind of input. `read` gives the JSON value, a ToUpload or ToFetch, or None if nothing was entered.
 
     `write` gives the parameters from which `read` would make a value.
     """
@@ -61,6 +62,9 @@ KINDS = (
     Kind("scenes", _format("stac-scenes"), scenes.make_scenes, scenes.read_scenes, scenes.write_scenes),
     Kind("bounding box", _format("ogc-bbox"), area.make_box, area.read_box, area.write_box),
     Kind("raster", _is_raster, rasters.make_raster, rasters.read_raster, rasters.write_raster),
+    Kind(
+        "vector", _format("geojson-feature-collection"), vectors.make_vector, vectors.read_vector, vectors.write_vector
+    ),
     Kind("reference system", _format("crs"), plain.make_crs, plain.read_crs, plain.write_value),
     Kind("choice", _is_choice, plain.make_choice, plain.read_choice, plain.write_choice),
     Kind("date", _is_date, plain.make_date, plain.read_date, plain.write_value),
@@ -89,19 +93,19 @@ def make(target: Input) -> list[QgsProcessingParameterDefinition]:
 def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
     """What was entered, as the inputs of an execution. Raises InputProblem for what cannot be used.
 
-    A ToUpload stands for a file that is still to be uploaded. Inputs left empty are left out.
+    A ToUpload or ToFetch stands for what is still to be sent. Inputs left empty are left out.
     """
     values: dict[str, Any] = {}
-    local_rasters = []
+    limited = []
     for target in inputs:
         value = kind_of(target.schema).read(target, entered)
         if value is not None:
             values[target.id] = value
         elif target.required:
             raise target.problem(tr("a value is needed."))
-        if isinstance(value, LocalRaster):
-            local_rasters.append(target)
-    for target in local_rasters:
+        if isinstance(value, (LocalRaster, FeaturesOfLayer)):
+            limited.append(target)
+    for target in limited:
         values[target.id] = values[target.id].within(values.get(target.limited_by))
     return values
 

@@ -1,11 +1,12 @@
-"""One image in one file, for programs that read files: the median of scenes, or a window of a raster."""
+"""Scenes or a raster as one image: tile by tile, or in one file for programs that read files."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from phidias_processes.eo.plan import Plan, grid_of_file
 from phidias_processes.eo.reading import Pixels, read_onto
 from phidias_processes.eo.reducers import median
 from phidias_processes.eo.sources import Sources, gdal
-from phidias_processes.eo.tile_reader import TileReader, inside
+from phidias_processes.eo.tile_reader import TilePixels, TileReader, inside
 
 MISSING = -1e9
 """Stored where there is no data: far from every value, for programs that know no nodata"""
@@ -37,15 +38,32 @@ STRIP = 1024
 log = logging.getLogger(__name__)
 
 
+def each_tile_of_scenes(
+    plan: Plan, make: Callable[[TilePixels], np.ndarray], workspace: Workspace, *, mask_clouds: bool
+) -> Iterator[tuple[Tile, np.ndarray | None]]:
+    """Each tile of a plan and what `make` makes of its pixels, several at once; None where no scene shows anything."""
+
+    def read_and_make(tile: Tile) -> np.ndarray | None:
+        read = reader.read(tile)
+        return None if read is None else make(read)
+
+    cpus = workspace.resources.cpus
+    with (
+        gdal(),
+        closing(Sources(workspace.site)) as sources,
+        ThreadPoolExecutor(READERS_PER_CPU * cpus) as pool,
+    ):
+        reader = TileReader(plan, sources, pool, mask_clouds=mask_clouds, halo=0)
+        yield from each_tile(plan.tiles, read_and_make, cpus, workspace.report)
+
+
 def median_of_scenes(plan: Plan, area: AreaOfInterest, scale: float, target: Path, workspace: Workspace) -> None:
     """The median of the scenes' dates without clouds, times `scale`: float32, MISSING where there is none."""
     log_plan(plan)
     polygon = project(shape(area.geometry()), plan.grid.crs)
 
-    def make(tile: Tile) -> np.ndarray | None:
-        read = reader.read(tile)
-        if read is None:
-            return None
+    def make(read: TilePixels) -> np.ndarray:
+        tile = read.tile
         image = np.empty((len(plan.bands), tile.height, tile.width), "float32")
         for rows, block in read.pieces():
             for band, name in zip(image, plan.bands, strict=True):
@@ -53,15 +71,9 @@ def median_of_scenes(plan: Plan, area: AreaOfInterest, scale: float, target: Pat
         image *= np.float32(scale)
         return _filled(image, inside(polygon, plan.grid, tile))
 
-    cpus = workspace.resources.cpus
-    with (
-        gdal(),
-        closing(Sources(workspace.site)) as sources,
-        ThreadPoolExecutor(READERS_PER_CPU * cpus) as pool,
-        _writing(target, plan.grid, plan.bands) as write,
-    ):
-        reader = TileReader(plan, sources, pool, mask_clouds=True, halo=0)
-        for tile, image in each_tile(plan.tiles, make, cpus, lambda done, text="": workspace.report(done / 5, text)):
+    told = replace(workspace, report=lambda done, text="": workspace.report(done / 5, text))
+    with _writing(target, plan.grid, plan.bands) as write:
+        for tile, image in each_tile_of_scenes(plan, make, told, mask_clouds=True):
             if image is not None:
                 write(tile, image)
 
@@ -87,6 +99,27 @@ def grid_of_raster(href: str, area: AreaOfInterest | None, site: Site) -> tuple[
         raise InputError("area", "The area lies outside the raster.", remedy="Choose an area on the raster, or none.")
     west, south, east, north = part.bounds
     return whole.around(west, south, east, north), names
+
+
+def each_tile_of_raster(
+    href: str, grid: Grid, bands: int, parts: Sequence[Tile], workspace: Workspace
+) -> Iterator[tuple[Tile, np.ndarray]]:
+    """Tiles of a raster on a part of its own grid, in physical values: float64 (bands, rows, columns), NaN for none."""
+
+    def make(tile: Tile) -> np.ndarray:
+        read = [_read(sources, href, index, grid, tile) for index in range(1, bands + 1)]
+        return np.stack([_physical(*band) for band in zip(read, scales, offsets, strict=True)])
+
+    with gdal(), closing(Sources(workspace.site, input="raster")) as sources:
+        scales, offsets = sources.read(
+            "", Band("", href), lambda open_at: (open_at("").scales[:bands], open_at("").offsets[:bands])
+        )
+        yield from each_tile(parts, make, workspace.resources.cpus, workspace.report)
+
+
+def _physical(pixels: Pixels, scale: float, offset: float) -> np.ndarray:
+    values = np.where(pixels.missing(), np.nan, pixels.stored.astype("float64"))
+    return values if (scale, offset) == (1, 0) else values * scale + offset
 
 
 def window_of_raster(

@@ -57,13 +57,27 @@ class GuardedReader:
         parameters: Mapping[str, Any] | None = None,
     ) -> str:
         """The text at `href`; `parameters` are the JSON body of a POST, the query of a GET. Raises Unreadable."""
+        return self._content(href, method, headers, parameters, MAX_BYTES).decode("utf-8", errors="replace")
+
+    def content(self, href: str, *, limit: int) -> bytes:
+        """What lies at `href`, `limit` bytes at the most. Raises Unreadable."""
+        return self._content(href, "GET", None, None, limit)
+
+    def _content(
+        self,
+        href: str,
+        method: str,
+        headers: Mapping[str, str] | None,
+        parameters: Mapping[str, Any] | None,
+        limit: int,
+    ) -> bytes:
         for _ in range(MAX_REDIRECTS):
             place = self._site.locate(href, input=self._input)
             if not is_web(place):
-                return _read_file(Path(place))
-            answer = self._send(place, method, headers, parameters)
+                return _read_file(Path(place), limit)
+            answer = self._send(place, method, headers, parameters, limit)
             if not isinstance(answer, _Redirect):
-                return answer.decode("utf-8", errors="replace")
+                return answer
             href = answer.href
             method = "GET" if answer.status == 303 else method
             parameters = parameters if method == "POST" else None
@@ -78,7 +92,7 @@ class GuardedReader:
             place = self._site.locate(href, input=self._input)
             if not is_web(place):
                 return place
-            answer = self._send(place, "GET", {"Range": "bytes=0-0"}, None, most=1)
+            answer = self._send(place, "GET", {"Range": "bytes=0-0"}, None, MAX_BYTES, most=1)
             if not isinstance(answer, _Redirect):
                 return place
             href = answer.href
@@ -94,6 +108,7 @@ class GuardedReader:
         method: str,
         headers: Mapping[str, str] | None,
         parameters: Mapping[str, Any] | None,
+        limit: int,
         most: int | None = None,
     ) -> bytes | _Redirect:
         body = {"json": parameters} if method == "POST" else {"params": parameters}
@@ -112,8 +127,8 @@ class GuardedReader:
                     content += part
                     if most and len(content) >= most:
                         break
-                    if len(content) > MAX_BYTES:
-                        raise Unreadable(f"it sends more than {MAX_BYTES >> 20} MB")
+                    if len(content) > limit:
+                        raise Unreadable(f"it sends more than {limit >> 20} MB")
         except (requests.RequestException, ValueError) as error:  # ValueError: an address no request can have
             raise Unreadable(reason(error) if isinstance(error, requests.RequestException) else str(error)) from None
         return bytes(content)
@@ -135,10 +150,16 @@ def without_query(href: str) -> str:
     return re.sub(r"//[^/@]*@", "//", href.partition("?")[0].partition("#")[0])
 
 
-def _read_file(path: Path) -> str:
+def file_name(href: str) -> str:
+    """The name of the file at an address; empty for an upload, which is called by its hash."""
+    name = urlsplit(href).path.rpartition("/")[2]
+    return name if "." in name else ""
+
+
+def _read_file(path: Path, limit: int) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise Unreadable(f"the archive's file has more than {MAX_BYTES >> 20} MB")
-        return path.read_text("utf-8", errors="replace")
+        if path.stat().st_size > limit:
+            raise Unreadable(f"the archive's file has more than {limit >> 20} MB")
+        return path.read_bytes()
     except OSError as error:
         raise Unreadable(f"the archive's file cannot be read ({error.strerror})") from None

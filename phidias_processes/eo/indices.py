@@ -14,6 +14,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 BANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -69,3 +70,7 @@ def _read(name: str) -> dict:
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("spyndex is not installed; install phidias[processes]")
     return json.loads(Path(spec.submodule_search_locations[0], "data", name).read_text("utf-8"))
+
+
+IndexName = Literal[tuple(applicable_indices())]
+"""The name of one of them, as a choice"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any
 
 import rasterio
 
+from phidias_gateway.inputs import Raster
+from phidias_gateway.inputs import Vector as VectorInput
 from phidias_gateway.outputs import Cog, FileOutput, Quicklook, Vector, sha256
 from phidias_gateway.process import Process
 from phidias_processes.eo.grid import Grid, to_wgs84
@@ -216,13 +219,20 @@ def _asset(path: Path, kind: type[FileOutput], roles: list[str], title: str) -> 
 
 def _sources(result: Result) -> Iterable[str]:
     yield from (scene.href for scene in result.scenes)
-    raster = getattr(result.inputs, "raster", None)
-    if raster is not None:
-        yield without_query(raster.href)
+    for _, value in result.inputs:
+        if isinstance(value, (Raster, VectorInput)) and value.href:
+            yield without_query(value.href)
 
 
 def _without_secrets(value: Any) -> Any:
-    """Inputs as JSON, every address in them without user and query: these may hold tokens and signatures."""
+    """Inputs as JSON, every address in them without user and query: these may hold tokens and signatures.
+
+    Of features that were given by value, their number and checksum.
+    """
+    if isinstance(value, dict) and value.get("type") == "FeatureCollection":
+        content = json.dumps(value["features"], sort_keys=True).encode()
+        checksum = f"1220{hashlib.sha256(content).hexdigest()}"
+        return {"type": "FeatureCollection", "numberReturned": len(value["features"]), "file:checksum": checksum}
     if isinstance(value, dict):
         return {key: _without_secrets(entry) for key, entry in value.items()}
     if isinstance(value, list):

@@ -23,7 +23,7 @@ from qgis.PyQt.QtWidgets import QAction, QApplication, QFileDialog, QMenu, QMess
 from backend_client import Definition, Gateway, GatewayError, Job, ProcessDescription
 from phidias_qgis import connection
 from phidias_qgis.algorithm import CONNECTION
-from phidias_qgis.area import WGS84
+from phidias_qgis.area import WGS84, geometry_of
 from phidias_qgis.i18n import tr
 from phidias_qgis.job_words import theme_icon
 from phidias_qgis.jobs_panel import again
@@ -208,7 +208,7 @@ class JobActions(QObject):
         canvas.setExtent(rectangle)
         canvas.refresh()
         if "coordinates" in place:
-            canvas.flashGeometries([again.geometry_of(place)], wgs84)
+            canvas.flashGeometries([geometry_of(place)], wgs84)
 
     # Again
 

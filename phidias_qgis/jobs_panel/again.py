@@ -11,18 +11,18 @@ from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsFeature,
-    QgsGeometry,
     QgsJsonUtils,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProject,
     QgsVectorLayer,
+    QgsWkbTypes,
 )
 
 from backend_client import Definition, Job, ProcessDescription
 from phidias_qgis import parameters
 from phidias_qgis.algorithm import algorithm_name
-from phidias_qgis.area import WGS84, is_geojson
+from phidias_qgis.area import WGS84, geometry_of, is_geojson
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import Input
 from phidias_qgis.rasters import unsigned
@@ -40,13 +40,16 @@ def entered(definition: Definition, description: ProcessDescription) -> tuple[di
 
 
 def with_layers(values: Mapping[str, Any], title: str) -> dict[str, Any]:
-    """The parameters for a dialog: an area that is no rectangle becomes a layer of the project, seen and editable."""
+    """The parameters for a dialog: an area that is no rectangle, and features, become layers of the project, seen and
+    editable. Features of several kinds of geometry, which no layer holds, stay as they are."""
     result = dict(values)
     for name, value in values.items():
         if is_geojson(value):
-            layer = _layer(json.loads(value), title)
-            QgsProject.instance().addMapLayer(layer)
-            result[name] = layer.id()
+            document = json.loads(value)
+            layer = _features_layer(value, title) if "features" in document else _layer(document, title)
+            if layer is not None:
+                QgsProject.instance().addMapLayer(layer)
+                result[name] = layer.id()
     return result
 
 
@@ -81,18 +84,26 @@ def _without_signatures(value: Any) -> Any:
     return unsigned(value) if isinstance(value, str) and "signature=" in value else value
 
 
-def geometry_of(geojson: Mapping[str, Any]) -> QgsGeometry:
-    """A GeoJSON geometry for QGIS; empty if it is none."""
-    feature = {"type": "Feature", "properties": {}, "geometry": geojson}
-    features = QgsJsonUtils.stringToFeatureList(json.dumps(feature))
-    return features[0].geometry() if features else QgsGeometry()
-
-
 def _layer(geojson: Mapping[str, Any], title: str) -> QgsVectorLayer:
     layer = QgsVectorLayer(f"{geojson['type']}?crs={WGS84}", tr("Area of {}").format(title), "memory")
     layer.setCrs(QgsCoordinateReferenceSystem(WGS84))
     feature = QgsFeature()
     feature.setGeometry(geometry_of(geojson))
     layer.dataProvider().addFeatures([feature])
+    layer.updateExtents()
+    return layer
+
+
+def _features_layer(geojson: str, title: str) -> QgsVectorLayer | None:
+    fields = QgsJsonUtils.stringToFields(geojson)
+    features = QgsJsonUtils.stringToFeatureList(geojson, fields)
+    types = {QgsWkbTypes.multiType(feature.geometry().wkbType()) for feature in features if feature.hasGeometry()}
+    if len(types) != 1:
+        return None
+    kind = QgsWkbTypes.displayString(types.pop())
+    layer = QgsVectorLayer(f"{kind}?crs={WGS84}", tr("Features of {}").format(title), "memory")
+    layer.dataProvider().addAttributes(fields.toList())
+    layer.updateFields()
+    layer.dataProvider().addFeatures(features)
     layer.updateExtents()
     return layer

@@ -26,7 +26,7 @@ def test_a_process_of_another_pack_is_a_tool(start_gateway: StartGateway, qgis_p
     assert "OUTPUT_COUNT:\t12" in run.stdout
 
 
-@pytest.mark.parametrize("tool", ["echo", "extract", "segmentation", "spectralindex"])
+@pytest.mark.parametrize("tool", ["echo", "extract", "segmentation", "spectralindex", "zonalstatistics"])
 def test_every_tool_is_there_without_a_gateway(qgis_process: Point, tmp_path: Path, tool: str) -> None:
     nobody = RunningGateway("http://127.0.0.1:9", "ada", "no-secret", tmp_path, {})
     qgis = qgis_process(nobody)

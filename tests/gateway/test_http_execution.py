@@ -25,7 +25,15 @@ VALUES: dict[str, Any] = {
     "array": [1.0, 2.5, -3.0],
     "bbox": {"bbox": [5.0, 44.0, 6.0, 45.0], "crs": CRS84},
     "object": {"a": {"b": [1, None, "c"]}, "é": False},
+    "vector": {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "properties": {"n": None}, "geometry": {"type": "Point", "coordinates": [5.0, 44.0]}}
+        ],
+    },
 }
+FILES = ("raster", "vector")
+"""Kinds that are given by reference as they are, for the process to read"""
 Serve = Callable[[Any], str]
 
 
@@ -61,7 +69,7 @@ def serve() -> Iterator[Serve]:
 
 
 def unwrapped(name: str, value: Any) -> Any:
-    return value["value"] if name == "object" else value
+    return value["value"] if name in ("object", "vector") else value
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -74,10 +82,18 @@ def test_each_kind_comes_back_as_given(gateway: Running, name: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_each_kind_comes_back_by_reference_and_qualified(gateway: Running, serve: Serve, name: str) -> None:
-    for given in ({"href": serve(VALUES[name]), "type": "application/json"}, {"value": VALUES[name]}):
+    reference = {"href": serve(VALUES[name]), "type": "application/json"}
+    for given in ({"value": VALUES[name]}, *([reference] if name not in FILES else [])):
         answer = gateway.execute(inputs={name: given}, outputs={name: {}}, response="document")
         assert answer.status_code == 200, answer.text
         assert unwrapped(name, answer.json()[name]) == VALUES[name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_references_to_files_are_the_processs_to_read(gateway: Running, name: str) -> None:
+    given = {"href": "https://example.org/file", "type": "image/tiff"}
+    answer = gateway.execute(inputs={name: given}, outputs={name: {}}, response="document")
+    assert answer.json()[name] == {"value": {"href": "https://example.org/file"}}
 
 
 def test_all_kinds_at_once_without_waiting(gateway: Running) -> None:
@@ -106,6 +122,11 @@ def test_all_kinds_at_once_without_waiting(gateway: Running) -> None:
         ("bbox", [1, 2, 3, 4]),
         ("bbox", {"bbox": [1, 2, 3]}),
         ("object", [1]),
+        ("raster", {"value": "AAAA"}),
+        ("vector", {"type": "FeatureCollection", "features": []}),
+        ("vector", {**VALUES["vector"], "crs": {"type": "name", "properties": {"name": "EPSG:3857"}}}),
+        ("vector", {"value": "AAAA", "mediaType": "application/flatgeobuf", "encoding": "base64"}),
+        ("vector", {"type": "FeatureCollection", "features": [{"type": "Point", "coordinates": [5, 44]}]}),
         ("pause", -1),
         ("string", None),
         ("string", "x" * 10_001),

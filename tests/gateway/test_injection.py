@@ -392,6 +392,10 @@ def test_bodies(target: Target) -> None:
 def test_inputs_of_algorithms(target: Target) -> None:
     """Looked at where they are planned: in the gateway's own process."""
     area = {"bbox": [4.9, 43.9, 5.1, 44.1]}
+
+    def zones(geometry: object) -> dict[str, object]:
+        return {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": geometry}]}
+
     for text in TEXTS.values():
         scenes = {"catalogue": "lab"}
         asked = [
@@ -399,9 +403,17 @@ def test_inputs_of_algorithms(target: Target) -> None:
             {"scenes": {**scenes, "datetime": text}}, {"scenes": {**scenes, "ids": [text]}}, {"raster": text},
             {"index": text}, {"expression": text}, {"bands": [text]}, {"crs": text}, {"area": text}, {"scenes": text},
             {"area": {"type": "Polygon", "coordinates": text}}, {"area": {"bbox": [0, 0, 1, 1], "crs": text}},
+            {"zones": text}, {"zones": {"href": text}}, {"zones": {"type": "FeatureCollection", "features": text}},
+            {"zones": {"type": "FeatureCollection", "features": [text]}},
+            {"zones": {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": text}]}},
+            {"zones": zones({"type": text})}, {"zones": zones({"type": "Polygon", "coordinates": text})},
+            {"zones": zones({"type": "Polygon", "coordinates": [[[text]]]})}, {"zones": {**zones(None), "crs": text}},
         ]  # fmt: skip
         for inputs in asked:
-            process = "segmentation" if "raster" in inputs else "extract" if "bands" in inputs else "spectral-index"
+            if "zones" in inputs:
+                process = "zonal-statistics"
+            else:
+                process = "segmentation" if "raster" in inputs else "extract" if "bands" in inputs else "spectral-index"
             whole = {"inputs": {"scenes": scenes, "area": area, **inputs}}
             answer = target.ask("POST", f"/processes/{process}/estimate", body=json.dumps(whole).encode())
             assert answer.status in (400, 413), (process, str(inputs)[:200], answer)
@@ -448,6 +460,11 @@ def test_uploads_are_only_bytes(target: Target) -> None:
         inputs = {"raster": {"href": f"http://gateway.test/uploads/{name}"}}
         answer = target.ask("POST", "/processes/segmentation/estimate", body=json.dumps({"inputs": inputs}).encode())
         assert answer.status == 400
+        inputs = {"zones": inputs["raster"], "scenes": {"catalogue": "demo"}}
+        answer = target.ask(
+            "POST", "/processes/zonal-statistics/estimate", body=json.dumps({"inputs": inputs}).encode()
+        )
+        assert (answer.status, json.loads(answer.body)["input"]) == (400, "zones")
         inputs = {"array": {"href": f"http://gateway.test/uploads/{name}"}}
         answer = target.ask("POST", "/processes/echo/execution", body=json.dumps({"inputs": inputs}).encode())
         assert answer.status == 400

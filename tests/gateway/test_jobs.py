@@ -229,6 +229,11 @@ def test_own_uploads_and_results_are_inputs_and_nobody_elses(tmp_path: Path) -> 
             second = await ended(jobs, await submit(jobs, "read", raster=signed))
             assert jobs.results(second).outputs == {"content": "data"}
             assert b"secret" not in (tmp_path / "jobs" / second.id / "request.json").read_bytes()
+            third = await ended(jobs, await submit(jobs, "echo", raster=signed, vector=upload))
+            plain = {"href": f"{BASE}/jobs/{first.id}/results/data"}
+            assert jobs.results(third).outputs == {"string": "hello", "raster": plain, "vector": upload}
+            with pytest.raises(InputError, match="You have no file"):
+                await submit(jobs, "echo", vector=upload, owner="eve")
 
             for href in (upload, signed, {"href": f"{BASE}/jobs/{first.id}/results/..%2Frequest.json"}):
                 with pytest.raises(InputError, match="You have no file"):

@@ -298,7 +298,7 @@ def test_a_local_raster_is_to_be_uploaded(enter: Any, tmp_path: Path) -> None:
 
 def test_every_shipped_process_makes_a_tool_whose_defaults_are_its_own(provider: Any) -> None:
     shipped = descriptions.shipped()
-    assert {"echo", "extract", "segmentation", "spectral-index"} <= {entry.id for entry in shipped}
+    assert {"echo", "extract", "segmentation", "spectral-index", "zonal-statistics"} <= {entry.id for entry in shipped}
     for entry in shipped:
         algorithm = provider.algorithm(entry.id.replace("-", ""))
         assert algorithm is not None, entry.id
