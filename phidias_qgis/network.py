@@ -28,7 +28,7 @@ from phidias_qgis.i18n import tr
 if TYPE_CHECKING:
     from backend_client.tunnel import SshTunnel
 
-LOOK_FOR_CANCEL = 100
+LOOK_FOR_CANCEL = 40
 """Milliseconds between two looks at the feedback"""
 
 _BROKEN = (

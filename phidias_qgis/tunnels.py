@@ -40,11 +40,11 @@ def try_again(host: str, command: str) -> None:
 
 
 def close(kept: Collection[Way] = ()) -> None:
-    """Close all tunnels but those that are still wanted."""
+    """Close all tunnels but those that are still wanted; nobody waits for it, as each takes a tenth of a second."""
     with _lock:
         ended = [_tunnels.pop(way) for way in list(_tunnels) if way not in kept]
     for each in ended:
-        each.close()
+        threading.Thread(target=each.close, daemon=True).start()
 
 
 def _spare_the_proxy() -> None:

@@ -14,6 +14,8 @@ KEPT = 512 * 1024
 """Bytes of a long log that are shown: its last ones"""
 BEYOND = 2**53
 """An offset that lies behind the end of every log: the answer to it says where the end is"""
+MOST = 4 * KEPT
+"""Characters of a growing log in the window; then its end is shown anew, as to take single lines out is slow"""
 PIECE = 16 * 1024
 """Characters that are put into the window at once"""
 SECONDS = 2
@@ -116,6 +118,9 @@ class LogView(QWidget):
         watch.ask(lambda gateway: _piece(gateway, job.id, task, offset), answered, failed)
 
     def _take(self, chunk: LogChunk) -> None:
+        if self.text.document().characterCount() > MOST:
+            self._begin()
+            return
         if self._offset is None and chunk.offset:
             self._waiting += tr("(The last {} KB of the log.)").format(KEPT // 1024) + "\n"
         moved = chunk.next > chunk.offset

@@ -33,13 +33,11 @@ from phidias_qgis.jobs_panel.actions import JobActions
 from phidias_qgis.jobs_panel.center import Center
 from phidias_qgis.jobs_panel.details import Details
 from phidias_qgis.jobs_panel.model import (
-    JOB,
     PROCESS,
     STATUS,
     SUBMITTED,
     TIME,
     JobsModel,
-    JobsSearch,
     StatusDelegate,
 )
 from phidias_qgis.jobs_panel.watch import OPEN, Filter, Watch
@@ -95,9 +93,7 @@ class JobsPanel(QWidget):
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         button.setMenu(self._settings())
 
-        self.model = JobsModel(self)
-        self.rows = JobsSearch(self)
-        self.rows.setSourceModel(self.model)
+        self.rows = JobsModel(self)
         self.table = JobsTable(self.rows)
         self.table.customContextMenuRequested.connect(self._open_menu)
         self.table.doubleClicked.connect(lambda _: self.actions.default())
@@ -205,7 +201,7 @@ class JobsPanel(QWidget):
             self._watch.asked.disconnect(self._tell)
             self._watch.observe(self, False)
         self._watch = watch
-        self.model.set_watch(watch)
+        self.rows.set_watch(watch)
         self._fill_processes()
         if watch is not None:
             self.connections.setCurrentText(watch.connection.name)
@@ -241,7 +237,7 @@ class JobsPanel(QWidget):
         """Read on while what is found does not fill the list."""
         row = max(1, self.table.rowHeight(0) if self.rows.rowCount() else 24)
         wanted = self.table.viewport().height() // row + 1
-        few = self.rows.rowCount() < wanted and self.model.rowCount() < SEARCHED
+        few = self.rows.rowCount() < wanted and self.rows.read < SEARCHED
         if self._watch is not None and self.rows.words and few and self._watch.next:
             self._watch.more()
 
@@ -258,18 +254,19 @@ class JobsPanel(QWidget):
         self._tell()
 
     def _look_for_wanted(self) -> None:
-        row = self.model.row_of(self._wanted) if self._wanted else -1
+        row = self.rows.row_of(self._wanted) if self._wanted else -1
         if row >= 0:
             self._wanted = ""
-            index = self.rows.mapFromSource(self.model.index(row, 0))
+            index = self.rows.index(row, 0)
             flags = QItemSelectionModel.SelectionFlag
             self.table.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.table.scrollTo(index)
 
     def selected(self) -> list[Job]:
         """The selected jobs, from above to below."""
-        rows = sorted(self.table.selectionModel().selectedRows(), key=lambda index: index.row())
-        return [index.data(JOB) for index in rows]
+        ranges = self.table.selectionModel().selection()
+        rows = {row for each in ranges for row in range(each.top(), each.bottom() + 1)}
+        return [self.rows.job(row) for row in sorted(rows)]
 
     def _select(self) -> None:
         jobs = self.selected()
@@ -277,7 +274,7 @@ class JobsPanel(QWidget):
         self.details.show_job(jobs[0] if len(jobs) == 1 else None, self._watch)
 
     def _tick(self) -> None:
-        self.model.tick()
+        self.rows.tick()
         self.details.tick()
         self._tell()
 
@@ -290,7 +287,7 @@ class JobsPanel(QWidget):
             text = f'⚠ {html.escape(str(watch.error))} <a href="retry">{tr("Try again")}</a>'
         elif not watch.looked:
             text = html.escape(tr("Asking the gateway ..."))
-        elif not self.model.rowCount():
+        elif not self.rows.read:
             text = html.escape(tr("No such jobs.") if watch.filter else tr("You have no jobs yet."))
         else:
             text = self._count(watch)
@@ -298,7 +295,7 @@ class JobsPanel(QWidget):
             self.footer.setText(text)
 
     def _count(self, watch: Watch) -> str:
-        shown, read = self.rows.rowCount(), self.model.rowCount()
+        shown, read = self.rows.rowCount(), self.rows.read
         if self.rows.words:
             text = tr("{} of the newest {} jobs").format(shown, read) if watch.next else tr("{} of {} jobs")
             text = text.format(shown, read)
@@ -341,7 +338,7 @@ class JobsPanel(QWidget):
 class JobsTable(QTableView):
     """The list; what matters least is left out where it is narrow."""
 
-    def __init__(self, rows: JobsSearch) -> None:
+    def __init__(self, rows: JobsModel) -> None:
         super().__init__()
         self.setModel(rows)
         self.setItemDelegateForColumn(STATUS, StatusDelegate(self))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
-from qgis.PyQt.QtGui import QPixmap, QResizeEvent
+from qgis.PyQt.QtCore import QBuffer, QSize, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QImage, QImageReader, QPixmap, QResizeEvent
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QTreeWidget, QTreeWidgetItem, QWidget
 
 from backend_client import Gateway, ProcessDescription, Result
@@ -20,6 +20,8 @@ from phidias_qgis.jobs_panel.request_view import in_short
 
 SMALL = 8_000_000
 """Bytes of a picture or an Item that are fetched to be shown"""
+LARGEST = 1024
+"""Pixels of a picture's longer side that are kept"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Harvest:
     """The results of a job, with those that can be shown at once."""
 
     results: Mapping[str, Result]
-    quicklook: bytes
+    quicklook: QImage
+    """Null if there is none"""
     item: Mapping[str, Any]
 
 
@@ -41,7 +44,18 @@ def harvest(gateway: Gateway, job_id: str) -> Harvest:
         document = json.loads(item or b"{}")
     except ValueError:
         document = {}
-    return Harvest(results, picture, document if isinstance(document, dict) else {})
+    return Harvest(results, _picture(picture), document if isinstance(document, dict) else {})
+
+
+def _picture(content: bytes) -> QImage:
+    """A picture file, no larger than it is ever shown: its size in bytes says nothing of its size in memory."""
+    buffer = QBuffer()
+    buffer.setData(content)
+    reader = QImageReader(buffer)
+    whole = reader.size()
+    if max(whole.width(), whole.height()) > LARGEST:
+        reader.setScaledSize(whole.scaled(LARGEST, LARGEST, Qt.AspectRatioMode.KeepAspectRatio))
+    return reader.read()
 
 
 def _content(results: Mapping[str, Result], media_type: str, folder: Path, *, name: str = "") -> bytes:
@@ -73,7 +87,7 @@ class ResultsView(QWidget):
 
     def show_message(self, text: str) -> None:
         """Say why there is nothing to show."""
-        self.picture.show_picture(b"")
+        self.picture.show_picture(QImage())
         self.tree.clear()
         if text:
             item = QTreeWidgetItem(self.tree, [text])
@@ -117,10 +131,9 @@ class Picture(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.setMinimumSize(QSize(60, 60))
 
-    def show_picture(self, content: bytes) -> None:
-        """Show a picture file; nothing: hide."""
-        self._whole = QPixmap()
-        self._whole.loadFromData(content)
+    def show_picture(self, picture: QImage) -> None:
+        """Show a picture; a null one: hide."""
+        self._whole = QPixmap.fromImage(picture)
         self.setVisible(not self._whole.isNull())
         self._fit()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from qgis.core import Qgis, QgsMessageLog
 from qgis.PyQt.QtCore import QFileSystemWatcher, QObject, QTimer, pyqtSignal
 
-from backend_client import Gateway, GatewayError, Job, JobPage, NoSuchJob, ProcessDescription
+from backend_client import GatewayError, Job, JobPage, NoSuchJob, ProcessDescription
 from backend_client.models import ENDED
 from phidias_qgis.connection import Connection
 from phidias_qgis.descriptions import LOG
@@ -16,6 +17,9 @@ from phidias_qgis.i18n import tr
 from phidias_qgis.job_words import Names
 from phidias_qgis.jobs_panel.lane import Answered, Failed, Lane, Question
 from phidias_qgis.remembered import ADD, WAIT, Note, Notes, me, runs
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 PAGE = 50
 """Jobs on a page of the list"""
@@ -98,6 +102,11 @@ class Watch(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._look)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.changed)
+        """Tells of many jobs at once: their list may be long"""
         self._folder = QFileSystemWatcher(self)
         self._folder.directoryChanged.connect(self._read_notes)
 
@@ -193,13 +202,13 @@ class Watch(QObject):
         if job.id not in self.jobs and self.filter.admits(job):
             self.order.insert(0, job.id)
         self._learn([job])
-        self.changed.emit()
+        self._soon.start()
         self._schedule()
 
     def forget(self, job_id: str) -> None:
         """A job was removed from the gateway."""
         self._remove(job_id)
-        self.changed.emit()
+        self._soon.start()
 
     def keep_quiet(self, job_id: str, quiet: bool = True) -> None:
         """Say nothing when this job ends: the person is ending it."""

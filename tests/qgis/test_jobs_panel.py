@@ -120,9 +120,9 @@ def test_a_page_more_is_read_when_somebody_scrolls_to_the_end(
     panel._filter()
     panel.states.setCurrentIndex(0)
     panel._filter()
-    until(lambda: 0 < panel.model.rowCount() <= 4)
+    until(lambda: 0 < panel.rows.read <= 4)
     assert "Read on" in panel.footer.text()
-    until(lambda: panel.table.scrollToBottom() or panel.model.rowCount() == len(everything))
+    until(lambda: panel.table.scrollToBottom() or panel.rows.read == len(everything))
     assert [job.id for job in listed(panel)] == everything
     # A later look at the first page leaves the others where they are.
     panel.refresh.trigger()

@@ -24,12 +24,15 @@ from phidias_qgis.jobs_panel import watch
 from phidias_qgis.jobs_panel.feature import JobsFeature
 from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me, runs
 from tests.qgis.conftest import ROOT, RunningGateway, StartGateway, until
+from tests.qgis.heartbeat import Heartbeat
 from tests.qgis.line import Relay, relay
 from tests.qgis.test_execution import Background
 from tests.qgis.window import Window
 
 pytestmark = pytest.mark.usefixtures("provider")
 
+SLOW = 1.0
+"""Seconds"""
 SMALL = "-75.62,-75.60,37.66,37.68 [EPSG:4326]"
 
 
@@ -252,44 +255,6 @@ def test_what_is_known_outlasts_answers_that_are_none(
 
 # The window stays free
 
-PACEMAKER = """
-import sys, time
-longest, last = 0.0, time.monotonic()
-print(flush=True)
-while not sys.stdin.closed and time.sleep(0.005) is None:
-    now = time.monotonic()
-    longest, last = max(longest, now - last), now
-    print(longest, flush=True)
-"""
-
-
-class Heartbeat:
-    """The longest time for which QGIS's window could not work, beside that of another process on the same machine."""
-
-    def __init__(self) -> None:
-        self.longest, self._last = 0.0, time.monotonic()
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._beat)
-
-    def _beat(self) -> None:
-        now = time.monotonic()
-        self.longest, self._last = max(self.longest, now - self._last), now
-
-    def __enter__(self) -> Heartbeat:
-        self._other = subprocess.Popen([sys.executable, "-c", PACEMAKER], stdout=subprocess.PIPE, text=True)
-        assert self._other.stdout is not None
-        self._other.stdout.readline()
-        self._last = time.monotonic()
-        self._timer.start(5)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._beat()
-        self._timer.stop()
-        self._other.kill()
-        *_, last = self._other.communicate()[0].split()
-        self.others = float(last)
-
 
 @pytest.mark.parametrize("trouble", ["slow", "silent", "dead"])
 def test_the_window_is_never_held_up_by_a_gateway(
@@ -309,7 +274,7 @@ def test_the_window_is_never_held_up_by_a_gateway(
             panel = started.dock.panel
             until(lambda: {done, running} <= set(the_watch(started).order) and the_watch(started).jobs[done].ended)
             if trouble == "slow":
-                line.delay = 1.0
+                line.delay = SLOW
             elif trouble == "silent":
                 line.upstream = ""
             else:
@@ -329,7 +294,7 @@ def test_the_window_is_never_held_up_by_a_gateway(
             wait(1)
         started.stop()
 
-    assert heart.longest < 0.1 + heart.others
+    heart.must_have_been_free(SLOW)
     Gateway(gateway.url, token=gateway.token).cancel(running)
 
 

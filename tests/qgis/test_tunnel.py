@@ -29,6 +29,7 @@ from qgis.PyQt.QtNetwork import QNetworkProxy
 from backend_client import Cancelled, GatewayError
 from phidias_qgis import connection, descriptions, tunnels
 from phidias_qgis.connection import Connection
+from tests.qgis.conftest import until
 from tests.qgis.test_execution import Background
 from tests.ssh_server import GATEWAY, SshServer
 
@@ -159,5 +160,9 @@ def test_tunnels_end_with_their_connection(behind: SshServer) -> None:
     url = connection.load().gateway().url
     assert connection.load().gateway().url == url
     connection.store([], "")
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
+    until(lambda: is_refused(int(url.rpartition(":")[2])))
+
+
+def is_refused(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
