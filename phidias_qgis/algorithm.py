@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -19,7 +19,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
-from backend_client import Cancelled, Gateway, GatewayError, Job, ProcessDescription
+from backend_client import Cancelled, GatewayError, Job, ProcessDescription
 from phidias_qgis import connection, estimates, later, outputs, parameters, paths, rendering
 from phidias_qgis.area import is_geojson
 from phidias_qgis.execution import Execution, JobEndedBadly
@@ -28,6 +28,9 @@ from phidias_qgis.inputs import Entered, Input, InputProblem, described
 from phidias_qgis.job_layers import layers_of
 from phidias_qgis.outputs import Delivery, Output
 from phidias_qgis.rasters import address
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 CONNECTION = "CONNECTION"
 DO_NOT_WAIT = "DO_NOT_WAIT"
@@ -138,6 +141,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(tr("The algorithm was not prepared."))
         results: dict[str, Any] = {}
         try:
+            self._complete(feedback)
             execution = Execution(self._connection, self._description.id, feedback)
             job = execution.submit(self._values, estimate=estimates.offered(self._description))
             results[JOB_ID] = job.id
@@ -148,7 +152,7 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
             results.update(self._delivered(execution.gateway, job, parameters, context, feedback))
         except Cancelled:
             return results
-        except (JobEndedBadly, InputProblem) as error:
+        except (InputProblem, JobEndedBadly) as error:
             raise QgsProcessingException(str(error)) from None
         except GatewayError as error:
             raise QgsProcessingException(self._explained(error, results)) from None
@@ -185,6 +189,10 @@ class ProcessAlgorithm(QgsProcessingAlgorithm):
         for definition in self.parameterDefinitions():
             self._check(definition, entered)
         return values
+
+    def _complete(self, feedback: QgsProcessingFeedback) -> None:
+        """Read what takes too long for the main thread. Raises InputProblem, Cancelled."""
+        self._values = parameters.complete(self._inputs, self._values, feedback)
 
     def _check(self, definition: QgsProcessingParameterDefinition, entered: Entered) -> None:
         """What QGIS itself has against a value. Raises InputProblem."""

@@ -11,6 +11,7 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsCsException,
     QgsFeature,
+    QgsFeedback,
     QgsGeometry,
     QgsJsonUtils,
     QgsProcessing,
@@ -21,8 +22,9 @@ from qgis.core import (
     QgsWkbTypes,
 )
 
+from backend_client import Cancelled
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, described
+from phidias_qgis.inputs import Entered, Input, InputProblem, Unread, described
 
 WGS84 = "EPSG:4326"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -55,19 +57,21 @@ def make_area(target: Input) -> list[QgsProcessingParameterDefinition]:
     ]
 
 
-def read_area(target: Input, entered: Entered) -> dict[str, Any] | None:
-    """The area as a GeoJSON Polygon or MultiPolygon; None if an optional one was left out."""
+def read_area(target: Input, entered: Entered) -> dict[str, Any] | Unread | None:
+    """The area as a GeoJSON Polygon or MultiPolygon, that of a layer unread; None if an optional one was left out."""
     if entered.given(_layer(target)):
-        geometry = _of_layer(target, entered)
-    elif entered.given(target.name):
-        geometry = _of_extent(target, entered)
-    elif target.optional:
+        return _of_layer(target, entered)
+    if entered.given(target.name):
+        return _geojson(target, _of_extent(target, entered))
+    if target.optional:
         return None
-    else:
-        raise target.problem(tr("no area is given."), tr("Draw an extent, or choose a layer of polygons."))
+    raise target.problem(tr("no area is given."), tr("Draw an extent, or choose a layer of polygons."))
+
+
+def _geojson(target: Input, geometry: QgsGeometry) -> dict[str, Any]:
     if geometry.area() == 0:
         raise target.problem(tr("the area has no surface."), tr("Draw a larger area."))
-    return json.loads(geometry.asJson(DECIMALS))
+    return dict(json.loads(geometry.asJson(DECIMALS)))
 
 
 def write_area(target: Input, value: Any) -> dict[str, Any]:
@@ -136,11 +140,12 @@ def _of_extent(target: Input, entered: Entered) -> QgsGeometry:
     return _in_wgs84(target, QgsGeometry.fromRect(extent), crs, entered)
 
 
-def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
+def _of_layer(target: Input, entered: Entered) -> dict[str, Any] | Unread:
     raw = entered.raw(_layer(target))
     if is_geojson(raw):
         features = QgsJsonUtils.stringToFeatureList(_as_features(raw))
-        return _joined(target, features, QgsCoordinateReferenceSystem(WGS84), entered)
+        crs = QgsCoordinateReferenceSystem(WGS84)
+        return _geojson(target, _joined(target, features, crs, entered, QgsFeedback()))
     source = entered.algorithm.parameterAsSource(entered.parameters, _layer(target), entered.context)
     if source is None:
         raise target.problem(tr("the layer cannot be read."), tr("Choose a layer of polygons."))
@@ -149,7 +154,17 @@ def _of_layer(target: Input, entered: Entered) -> QgsGeometry:
             tr("the layer '{}' has no coordinate reference system.").format(source.sourceName()),
             tr("Set it in the layer's properties, under Source."),
         )
-    return _joined(target, source.getFeatures(), source.sourceCrs(), entered)
+    if source.featureCount() == 0:
+        raise _no_polygon(target)
+
+    def read(feedback: QgsFeedback) -> dict[str, Any]:
+        return _geojson(target, _joined(target, source.getFeatures(), source.sourceCrs(), entered, feedback))
+
+    return Unread(read)
+
+
+def _no_polygon(target: Input) -> InputProblem:
+    return target.problem(tr("the layer has no polygon."), tr("Draw one, or choose another layer."))
 
 
 def geometry_of(geojson: Mapping[str, Any]) -> QgsGeometry:
@@ -176,10 +191,16 @@ def _as_features(text: str) -> str:
 
 
 def _joined(
-    target: Input, features: Iterable[QgsFeature], crs: QgsCoordinateReferenceSystem, entered: Entered
+    target: Input,
+    features: Iterable[QgsFeature],
+    crs: QgsCoordinateReferenceSystem,
+    entered: Entered,
+    feedback: QgsFeedback,
 ) -> QgsGeometry:
     polygons = []
     for feature in features:
+        if feedback.isCanceled():
+            raise Cancelled
         geometry = feature.geometry()
         if geometry.isEmpty():
             continue
@@ -193,7 +214,7 @@ def _joined(
             )
         polygons.append(geometry)
     if not polygons:
-        raise target.problem(tr("the layer has no polygon."), tr("Draw one, or choose another layer."))
+        raise _no_polygon(target)
     return _in_wgs84(target, QgsGeometry.unaryUnion(polygons), crs, entered)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osgeo import ogr
 from qgis.core import (
@@ -25,8 +25,10 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QDateTime, Qt
 from qgis.PyQt.QtGui import QColor
 
-from backend_client.stac import Scene
 from phidias_qgis.i18n import tr
+
+if TYPE_CHECKING:
+    from backend_client.stac import Scene
 
 COLUMNS = (
     "id:string", "datetime:datetime", "cloud_cover:double", "platform:string", "collection:string",
@@ -92,14 +94,21 @@ def dress(layer: QgsVectorLayer) -> None:
     period.setIsActive(True)
 
 
-def chosen(source: QgsFeatureSource) -> dict[str, Any]:
-    """The scenes of a layer of footprints, or of its selected ones if it stands for these, as `stac-scenes`.
-
-    Raises NoFootprints.
-    """
+def check(source: QgsFeatureSource) -> None:
+    """Look, without reading it, whether a layer may have scenes to take. Raises NoFootprints."""
     names = source.fields().names()
     if not all(name in names for name in NEEDED):
         raise NoFootprints(tr("the layer '{}' has no footprints of scenes.").format(source.sourceName()))
+    if source.featureCount() == 0:
+        raise _none(source)
+
+
+def chosen(source: QgsFeatureSource) -> dict[str, Any]:
+    """The scenes of a layer of footprints, or of its selected ones if it stands for these, as `stac-scenes`.
+
+    Raises NoFootprints. Not for the main thread: there may be thousands.
+    """
+    names = source.fields().names()
     ids: list[str] = []
     found: dict[str, set[str]] = {"catalogue": set(), "collection": set()}
     for footprint in source.getFeatures(QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)):
@@ -108,10 +117,14 @@ def chosen(source: QgsFeatureSource) -> dict[str, Any]:
             if name in names and footprint[name]:
                 values.add(str(footprint[name]))
     if not ids:
-        raise NoFootprints(tr("the layer '{}' has no footprint, or none is selected.").format(source.sourceName()))
+        raise _none(source)
     if len(found["catalogue"]) != 1:
         raise NoFootprints(tr("the footprints are of {} catalogues; a tool takes one.").format(len(found["catalogue"])))
     return {"catalogue": found["catalogue"].pop(), "collections": sorted(found["collection"]), "ids": sorted(set(ids))}
+
+
+def _none(source: QgsFeatureSource) -> NoFootprints:
+    return NoFootprints(tr("the layer '{}' has no footprint, or none is selected.").format(source.sourceName()))
 
 
 def _box(bbox: tuple[float, ...]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qgis.core import (
+    QgsFeedback,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -138,6 +139,21 @@ class LocalFile(ToUpload):
     @contextmanager
     def ready(self, feedback: QgsProcessingFeedback) -> Iterator[Path]:
         yield self.path
+
+
+@dataclass(frozen=True)
+class Unread(ToFetch):
+    """What a function reads, such as a layer of many polygons: before the values that depend on it."""
+
+    read: Callable[[QgsFeedback], Any]
+
+    def fetched(self, feedback: QgsFeedback) -> Any:
+        return self.read(feedback)
+
+
+def all_read(values: Mapping[str, Any], feedback: QgsFeedback) -> dict[str, Any]:
+    """The values, with those that are Unread. Raises InputProblem, Cancelled."""
+    return {name: value.fetched(feedback) if isinstance(value, Unread) else value for name, value in values.items()}
 
 
 def parameter_name(identifier: str) -> str:

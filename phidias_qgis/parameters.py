@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from qgis.core import QgsProcessingParameterDefinition
+from qgis.core import QgsFeedback, QgsProcessingParameterDefinition
 
 from phidias_qgis import area, plain, rasters, scenes, vectors
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, described, flatten
+from phidias_qgis.inputs import Entered, Input, Unread, all_read, described, flatten
 from phidias_qgis.local_rasters import LocalRaster
 from phidias_qgis.local_vectors import FeaturesOfLayer
 
@@ -93,21 +93,31 @@ def make(target: Input) -> list[QgsProcessingParameterDefinition]:
 def read(inputs: Iterable[Input], entered: Entered) -> dict[str, Any]:
     """What was entered, as the inputs of an execution. Raises InputProblem for what cannot be used.
 
-    A ToUpload or ToFetch stands for what is still to be sent. Inputs left empty are left out.
+    A ToUpload or ToFetch stands for what is still to be sent or read. Inputs left empty are left out.
     """
-    values: dict[str, Any] = {}
-    limited = []
+    values = {}
     for target in inputs:
         value = kind_of(target.schema).read(target, entered)
         if value is not None:
             values[target.id] = value
         elif target.required:
             raise target.problem(tr("a value is needed."))
-        if isinstance(value, (LocalRaster, FeaturesOfLayer)):
-            limited.append(target)
-    for target in limited:
-        values[target.id] = values[target.id].within(values.get(target.limited_by))
-    return values
+    return _limited(inputs, values)
+
+
+def complete(inputs: Iterable[Input], values: Mapping[str, Any], feedback: QgsFeedback) -> dict[str, Any]:
+    """The values with what `read` has left for the worker thread. Raises InputProblem, Cancelled."""
+    return _limited(inputs, all_read(values, feedback))
+
+
+def _limited(inputs: Iterable[Input], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, of rasters and features of this computer only what the job needs, where its area is read."""
+    limited = dict(values)
+    for target in inputs:
+        value, area = values.get(target.id), values.get(target.limited_by)
+        if isinstance(value, (LocalRaster, FeaturesOfLayer)) and not isinstance(area, Unread):
+            limited[target.id] = value.within(area)
+    return limited
 
 
 def write(inputs: Iterable[Input], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import (
+    QgsFeedback,
     QgsProcessing,
     QgsProcessingParameterDateTime,
     QgsProcessingParameterDefinition,
@@ -17,7 +18,7 @@ from qgis.PyQt.QtCore import QDate
 
 from phidias_qgis import catalogues, footprints
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, described, items
+from phidias_qgis.inputs import Entered, Input, InputProblem, Unread, described, items
 
 ROLE, FOOTPRINTS = "phidias", "footprints"
 """What marks a parameter, in its metadata"""
@@ -110,8 +111,8 @@ def _cloud(target: Input) -> QgsProcessingParameterNumber:
     return percent
 
 
-def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | None:
-    """The search, or the chosen scenes, as the gateway's `stac-scenes`; None if an optional one was left out."""
+def read_scenes(target: Input, entered: Entered) -> dict[str, Any] | Unread | None:
+    """The search, or the chosen scenes, unread, as the gateway's `stac-scenes`; None if an optional one is left out."""
     if entered.given(_layer(target)):
         return _chosen(target, entered)
     if not entered.given(target.name) and target.optional:
@@ -166,14 +167,26 @@ def _layer(target: Input) -> str:
     return f"{target.name}_LAYER"
 
 
-def _chosen(target: Input, entered: Entered) -> dict[str, Any]:
+def _chosen(target: Input, entered: Entered) -> Unread:
     source = entered.algorithm.parameterAsSource(entered.parameters, _layer(target), entered.context)
     try:
         if source is None:
             raise footprints.NoFootprints(tr("the layer cannot be read."))
-        return footprints.chosen(source)
+        footprints.check(source)
     except footprints.NoFootprints as error:
-        raise target.problem(str(error), tr("Choose a result of the tool 'Search scenes'.")) from None
+        raise _not_chosen(target, error) from None
+
+    def read(_: QgsFeedback) -> dict[str, Any]:
+        try:
+            return footprints.chosen(source)
+        except footprints.NoFootprints as error:
+            raise _not_chosen(target, error) from None
+
+    return Unread(read)
+
+
+def _not_chosen(target: Input, error: footprints.NoFootprints) -> InputProblem:
+    return target.problem(str(error), tr("Choose a result of the tool 'Search scenes'."))
 
 
 def _day(entered: Entered, name: str) -> str:

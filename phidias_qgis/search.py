@@ -30,7 +30,7 @@ from phidias_qgis import area, catalogues, connection, footprints, paths, scenes
 from phidias_qgis.algorithm import CONNECTION, connection_parameter
 from phidias_qgis.catalogues import Catalogue
 from phidias_qgis.i18n import tr
-from phidias_qgis.inputs import Entered, Input, InputProblem, described
+from phidias_qgis.inputs import Entered, Input, InputProblem, all_read, described
 from phidias_qgis.job_layers import keep_beside
 
 LIMIT, CREDENTIALS, OUTPUT, COUNT = "LIMIT", "CREDENTIALS", "OUTPUT", "COUNT"
@@ -127,7 +127,7 @@ class SearchScenes(QgsProcessingAlgorithm):
             raise QgsProcessingException(self.invalidSinkError(parameters, OUTPUT))
         count = 0
         try:
-            for scene in self._catalogue.search(feedback, self._site, **self._wishes):
+            for scene in self._catalogue.search(feedback, self._site, **all_read(self._wishes, feedback)):
                 footprint = footprints.feature(scene, self._catalogue.address, columns)
                 sink.addFeature(footprint, QgsFeatureSink.Flag.FastInsert)
                 count += 1
@@ -136,7 +136,7 @@ class SearchScenes(QgsProcessingAlgorithm):
                     feedback.setProgressText(tr("{} scenes so far").format(count))
         except Cancelled:
             return {}
-        except (GatewayError, connection.NotConnected) as error:
+        except (GatewayError, InputProblem, connection.NotConnected) as error:
             raise QgsProcessingException(str(error)) from None
         feedback.pushInfo(tr("Scenes found: {}").format(count))
         if count == self._wishes["limit"]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from qgis.core import (
     QgsFeature,
+    QgsFeedback,
     QgsGeometry,
     QgsProcessingContext,
     QgsProcessingParameterDefinition,
@@ -18,7 +19,7 @@ from qgis.core import (
 
 from phidias_qgis import descriptions
 from phidias_qgis.algorithm import ProcessAlgorithm
-from phidias_qgis.inputs import Input
+from phidias_qgis.inputs import Input, InputProblem, all_read
 from phidias_qgis.parameters import write
 
 AREA_SCHEMA = {
@@ -51,7 +52,10 @@ def enter(description: Any, provider: Any) -> Any:
         fine, message = algorithm.checkParameterValues(parameters, context)
         if not fine:
             raise ValueError(message)
-        return algorithm._read(parameters, context).get(name)
+        try:
+            return all_read(algorithm._read(parameters, context), QgsFeedback()).get(name)
+        except InputProblem as error:
+            raise ValueError(error) from None
 
     return do
 

@@ -14,6 +14,7 @@ from qgis.core import (
     QgsExpression,
     QgsExpressionContext,
     QgsExpressionContextUtils,
+    QgsFeedback,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingException,
@@ -179,9 +180,8 @@ def test_chosen_footprints_are_the_scenes_of_the_next_tool(api: StacServer) -> N
     context.setProject(QgsProject.instance())
 
     def sent(source: Any) -> Any:
-        return read_scenes(
-            Input("scenes", "Scenes", "", {}, True), Entered(algorithm, {"SCENES_LAYER": source}, context)
-        )
+        entered = Entered(algorithm, {"SCENES_LAYER": source}, context)
+        return read_scenes(Input("scenes", "Scenes", "", {}, True), entered).read(QgsFeedback())
 
     everything = sent(layer.id())
     assert len(everything["ids"]) == 10
