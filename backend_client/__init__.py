@@ -11,6 +11,8 @@ gateway.results(job.id)["index"].download("ndvi.tif")
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backend_client.cache import DescriptionCache
 from backend_client.errors import (
     BadConnection,
@@ -35,7 +37,6 @@ from backend_client.errors import (
     TransferDamaged,
     UnexpectedAnswer,
 )
-from backend_client.gateway import Gateway
 from backend_client.models import (
     Definition,
     Estimate,
@@ -51,7 +52,24 @@ from backend_client.models import (
     ProcessSummary,
     Tasks,
 )
-from backend_client.results import Result
+
+if TYPE_CHECKING:
+    from backend_client.gateway import Gateway
+    from backend_client.results import Result
+else:
+
+    def __getattr__(name: str) -> object:
+        """What brings `requests` along, when it is first asked for: a program that only shows jobs starts without."""
+        if name == "Gateway":
+            from backend_client.gateway import Gateway
+
+            return Gateway
+        if name == "Result":
+            from backend_client.results import Result
+
+            return Result
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "BadConnection",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     Qgis,
@@ -24,7 +24,7 @@ from qgis.core import (
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 
-from backend_client import GatewayError, Job, Result
+from backend_client import GatewayError, Job
 from phidias_qgis import connection, job_words, layers, paths
 from phidias_qgis.connection import Connection, NotConnected
 from phidias_qgis.i18n import tr
@@ -32,6 +32,9 @@ from phidias_qgis.job_layers import JobLayers, layers_of
 from phidias_qgis.jobs_panel import words
 from phidias_qgis.links import href_of, links
 from phidias_qgis.references import Reference, file_of
+
+if TYPE_CHECKING:
+    from backend_client import Result
 
 KEY = "phidias"
 DRESSED = "phidias/dressed"

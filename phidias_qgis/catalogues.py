@@ -9,13 +9,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsFeedback, QgsSettings
 
-from backend_client import stac
-from backend_client.stac import Scene
-from phidias_qgis import connection, network, paths
+from phidias_qgis import connection, paths
+
+if TYPE_CHECKING:
+    from backend_client.stac import Scene
 
 OWN_KEY = "phidias/catalogues"
 """A JSON list of objects with `name`, `url` and, where it is not empty, `authcfg`"""
@@ -46,6 +47,9 @@ class Catalogue:
 
         Raises GatewayError, NotConnected, Cancelled.
         """
+        from backend_client import stac  # when somebody searches, not when QGIS starts
+        from phidias_qgis import network
+
         if not self.url:
             gateway = connection.load(site).gateway(feedback)
             yield from gateway.scenes(self.name, cancelled=feedback.isCanceled, **wishes)
@@ -55,6 +59,9 @@ class Catalogue:
 
     def all_collections(self, feedback: QgsFeedback) -> dict[str, str]:
         """Titles of its collections by their ids; blocks. Raises as `search` does."""
+        from backend_client import stac
+        from phidias_qgis import network
+
         if not self.url:
             return connection.load().gateway(feedback).collections(self.name, cancelled=feedback.isCanceled)
         session = network.session(self.url, self.authcfg, feedback)

@@ -14,12 +14,16 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from qgis.core import QgsFeedback, QgsSettings
 
-from backend_client import DescriptionCache, Gateway
-from phidias_qgis import network, tunnels
+from backend_client import DescriptionCache
+from phidias_qgis import tunnels
 from phidias_qgis.i18n import tr
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 CONNECTIONS_KEY = "phidias/connections"
 """A JSON list of objects with `name`, `url`, `authcfg` and `command`; what is empty is left out"""
@@ -83,6 +87,10 @@ class Connection:
         Nothing is asked of the network here: the first request opens a tunnel where there is one.
         Raises GatewayError for a malformed address.
         """
+        # Not before somebody asks a gateway: `requests` is the heaviest thing that a start could bring along.
+        from backend_client import Gateway
+        from phidias_qgis import network
+
         tunnel = tunnels.tunnel(self.url, self.command) if self.is_ssh else None
         url = tunnel.url if tunnel else self.url
         return Gateway(

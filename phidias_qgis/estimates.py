@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import QLocale
 
-from backend_client import Estimate, Gateway, GatewayError, InputRefused, LimitExceeded, ProcessDescription
+from backend_client import Estimate, GatewayError, InputRefused, LimitExceeded, ProcessDescription
 from phidias_qgis.i18n import tr
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 
 def offered(description: ProcessDescription) -> bool:

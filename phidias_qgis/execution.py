@@ -8,18 +8,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
 
-from backend_client import Cancelled, Gateway, GatewayError, Job, NoSuchJob
+from backend_client import Cancelled, GatewayError, Job, NoSuchJob
 from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import InputProblem, ToFetch, ToUpload
 from phidias_qgis.leaving import leaving
 from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 LOG_TAIL = 15
 """Lines of the log that are repeated where a job failed"""

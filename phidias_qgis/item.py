@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from backend_client import Gateway, GatewayError, Result
+from backend_client import GatewayError
 from backend_client.models import instant_of
 from phidias_qgis.references import file_of
+
+if TYPE_CHECKING:
+    from backend_client import Gateway, Result
 
 Period = tuple[datetime, datetime]
 

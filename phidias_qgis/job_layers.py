@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsMapLayer
 
-from backend_client import Gateway, Job
+from backend_client import Job
 from phidias_qgis import item, layers, metadata, rendering
 from phidias_qgis.links import links
 from phidias_qgis.references import Reference, file_of
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 
 @dataclass(frozen=True)

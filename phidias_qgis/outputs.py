@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qgis.core import (
     QgsMapLayer,
@@ -28,13 +28,15 @@ from qgis.core import (
     QgsProject,
 )
 
-from backend_client import Result
 from phidias_qgis import groups, layers
 from phidias_qgis.destination import Destination
 from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import described, flatten, parameter_name
 from phidias_qgis.job_layers import JobLayers
 from phidias_qgis.references import file_of
+
+if TYPE_CHECKING:
+    from backend_client import Result
 
 Schema = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from processing.gui.Postprocessing import handleAlgorithmResults
 from qgis.core import (
@@ -21,13 +21,16 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QTimer
 
-from backend_client import Cancelled, Gateway, GatewayError, Job, ProcessDescription
+from backend_client import Cancelled, GatewayError, Job, ProcessDescription
 from phidias_qgis import later, rendering
 from phidias_qgis.algorithm import ProcessAlgorithm
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
 from phidias_qgis.job_words import Names
 from phidias_qgis.outputs import Output
+
+if TYPE_CHECKING:
+    from backend_client import Gateway
 
 Told = Callable[[str], None]
 """Called at the end, with what went wrong, or with nothing"""

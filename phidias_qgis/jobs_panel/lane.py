@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import queue
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from qgis.core import QgsFeedback
 from qgis.PyQt.QtCore import QThread, pyqtSignal
 
-from backend_client import Gateway, GatewayError, GatewayFailed
+from backend_client import GatewayError, GatewayFailed
 from phidias_qgis.connection import Connection
 
-Question = Callable[[Gateway], Any]
+if TYPE_CHECKING:
+    from backend_client import Gateway
+
+Question = Callable[["Gateway"], Any]
 """Runs on the thread of the lane; whatever it raises is told as a GatewayError"""
 Answered = Callable[[Any], None]
 Failed = Callable[[GatewayError], None]

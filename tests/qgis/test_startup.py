@@ -9,7 +9,7 @@ import sys
 
 from tests.qgis.conftest import ROOT
 
-HEAVY = {"cryptography", "numpy", "pandas", "paramiko", "pystac", "pystac_client", "scipy", "shapely"}
+HEAVY = {"cryptography", "numpy", "pandas", "paramiko", "pystac", "pystac_client", "requests", "scipy", "shapely"}
 
 
 def test_the_start_asks_nothing_and_brings_nothing_heavy_along() -> None:
