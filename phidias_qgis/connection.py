@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from qgis.core import QgsFeedback, QgsSettings
@@ -136,10 +137,16 @@ def stored() -> list[Connection]:
     """The connections in QGIS's settings."""
     settings = QgsSettings()
     _migrate(settings)
+    return list(_parsed(str(settings.value(CONNECTIONS_KEY, "") or "[]")))
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> tuple[Connection, ...]:
+    """Read once: every tool asks for the connections when it is made."""
     try:
-        return of_json(json.loads(str(settings.value(CONNECTIONS_KEY, "") or "[]")))
+        return tuple(of_json(json.loads(text)))
     except ValueError:
-        return []
+        return ()
 
 
 def store(connections: Sequence[Connection], default: str = "") -> None:

@@ -5,15 +5,18 @@ The job is noted on disk from its submission to its end, so that it is found aga
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import QgsProcessingFeedback
+from qgis.core import QgsFeedback, QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
 
 from backend_client import Cancelled, GatewayError, Job, NoSuchJob
+from backend_client.patience import Cancel
 from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
 
 LOG_TAIL = 15
 """Lines of the log that are repeated where a job failed"""
-FAREWELL = 10.0
-"""Seconds for the gateway to hear that a job is not wanted any more"""
+FAREWELL, IN_A_HURRY = 10.0, 2.0
+"""Seconds in all for the gateway to hear that a job is not wanted any more; while QGIS is being closed"""
 
 
 class JobEndedBadly(Exception):
@@ -179,8 +182,8 @@ class Execution:
 
     def _dismiss(self, job_id: str) -> None:
         try:
-            # The feedback is cancelled, so that nothing goes out with it any more.
-            self._connection.gateway(seconds=FAREWELL).dismiss(job_id)
+            with self._last_word() as (gateway, _):
+                gateway.dismiss(job_id)
         except GatewayError as error:
             self._feedback.reportError(tr("Job {} may go on: {}").format(job_id, error))
         else:
@@ -190,8 +193,20 @@ class Execution:
     def _withdraw(self, inputs: Mapping[str, Any]) -> None:
         """The submission was broken off: its key finds out which job it became, if any."""
         try:
-            job = self._connection.gateway(seconds=FAREWELL).execute(self._process_id, inputs, key=self._key)
+            with self._last_word() as (gateway, is_over):
+                job = gateway.execute(self._process_id, inputs, key=self._key, cancelled=is_over)
         except GatewayError as error:
             self._feedback.reportError(tr("A job may have been started: {}").format(error))
         else:
             self._dismiss(job.id)
+
+    @contextmanager
+    def _last_word(self) -> Iterator[tuple[Gateway, Cancel]]:
+        """A gateway to talk to after a cancel, and whether the time for that is over; the own one is silent."""
+        feedback = QgsFeedback()
+        end = threading.Timer(IN_A_HURRY if self._leaving else FAREWELL, feedback.cancel)
+        end.start()
+        try:
+            yield self._connection.gateway(feedback), feedback.isCanceled
+        finally:
+            end.cancel()

@@ -70,7 +70,7 @@ class PhidiasPlugin:
     def unload(self) -> None:
         """Take everything away again."""
         if self._refresh is not None:
-            self._refresh.cancel()
+            self._refresh.forget()
             self._refresh = None
         for feature in self._features:
             feature.stop()
@@ -149,12 +149,18 @@ class RefreshTask(QgsTask):
             self._error = repr(error)
         return not self._error
 
+    def forget(self) -> None:
+        """Nobody wants the answer any more, if it has not come: QGIS deletes its half of a task that has ended."""
+        self._feedback.cancel()
+
     def cancel(self) -> None:
         self._feedback.cancel()
         super().cancel()
 
     def finished(self, result: bool) -> None:
+        if self._feedback.isCanceled():
+            return
         if result:
             self._provider.update()
-        elif not self._feedback.isCanceled():
+        else:
             QgsMessageLog.logMessage(self._error, descriptions.LOG, Qgis.MessageLevel.Warning)

@@ -76,7 +76,7 @@ class Heartbeat:
         """Fail if the plugin computed for longer than a person notices, or the window waited for a gateway."""
         late = [stop for stop in self.stops if stop.computed > LATE or stop.seconds > delay / 2]
         assert not late, "\n".join(map(str, late))
-        assert self.longest < delay / 2 + self.others
+        assert self.longest < delay / 2 + self.others, (self.longest, self.others)
 
     def __enter__(self) -> Heartbeat:
         pipe = subprocess.PIPE
