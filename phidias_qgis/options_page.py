@@ -44,6 +44,7 @@ class OptionsPage(QgsOptionsPageWidget):
 
         self.list = QTreeWidget()
         self.list.setHeaderLabels([tr("Connection"), tr("Gateway")])
+        self.list.setAccessibleName(tr("Connection"))
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)

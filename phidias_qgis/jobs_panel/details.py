@@ -26,6 +26,8 @@ from phidias_qgis.jobs_panel.request_view import RequestView
 from phidias_qgis.jobs_panel.results_view import Harvest, ResultsView, harvest
 from phidias_qgis.jobs_panel.watch import Watch
 
+LOWEST = 40
+"""Pixels that what a tab shows does with"""
 MANY = 600
 """Characters of a cause that are shown without being asked for"""
 
@@ -69,6 +71,14 @@ class Details(QWidget):
         ):
             self.tabs.addTab(page, title)
         self.tabs.currentChanged.connect(self._fill)
+        for view, title in (
+            (self.log.text, tr("Log")),
+            (self.request, tr("Parameters")),
+            (self.results.tree, tr("Results")),
+            (self.facts, tr("About")),
+        ):
+            view.setAccessibleName(title)
+            view.setMinimumHeight(LOWEST)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
@@ -101,7 +111,9 @@ class Details(QWidget):
             self.heading.setText(html.escape(tr("Select a job to see more of it.")))
             self.state.setText("")
             return
-        self.heading.setText(f"<b>{html.escape(self._watch.names.title(job))}</b>")
+        title = html.escape(self._watch.names.title(job))
+        self.heading.setText(f"<b>{title}</b>")
+        self.heading.setToolTip(title)
         parts = (words.status(job), "" if job.status == "failed" else words.situation(job), words.times(job))
         text = " · ".join(part for part in parts if part)
         self.state.setText(text)

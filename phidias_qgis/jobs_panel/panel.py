@@ -46,6 +46,8 @@ SEARCHED = 500
 """Jobs that are read by themselves while a search finds too few to fill the list"""
 NARROW, MEDIUM, WIDE = 420, 600, 760
 """Widths in pixels: below the first two, filters and columns are left out; from the last, the job is beside the list"""
+NARROWEST, LOWEST = 50, 40
+"""Pixels that the filters, and the list, do with"""
 CONNECTION_KEY = "phidias/jobs/connection"
 
 
@@ -60,11 +62,9 @@ class JobsPanel(QWidget):
         self._wanted = ""
         """A job to be selected as soon as it is listed"""
 
-        self.connections = _combo(10)
-        self.connections.setToolTip(tr("Connection"))
+        self.connections = _combo(10, tr("Connection"))
         self.connections.activated.connect(lambda _: self._choose_connection())
-        self.states = _combo(7)
-        self.states.setToolTip(tr("Show jobs in this state"))
+        self.states = _combo(7, tr("Show jobs in this state"))
         for text, statuses in (
             (tr("All"), ()),
             (tr("Not ended"), OPEN),
@@ -73,15 +73,15 @@ class JobsPanel(QWidget):
             (tr("Cancelled"), ("dismissed",)),
         ):
             self.states.addItem(text, statuses)
-        self.processes = _combo(9)
-        self.processes.setToolTip(tr("Show jobs of this process"))
+        self.processes = _combo(9, tr("Show jobs of this process"))
         for combo in (self.states, self.processes):
             combo.activated.connect(lambda _: self._filter())
         self.search = QgsFilterLineEdit()
         self.search.setShowSearchIcon(True)
         self.search.setPlaceholderText(tr("Search"))
         self.search.textChanged.connect(self._search)
-        self.search.setMinimumWidth(60)
+        self.search.setMinimumWidth(NARROWEST)
+        self.search.setAccessibleName(tr("Search"))
         self.refresh = QAction(QgsApplication.getThemeIcon("/mActionRefresh.svg"), tr("Refresh"), self)
         self.refresh.setShortcut(QKeySequence(QKeySequence.StandardKey.Refresh))
         self.refresh.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -341,6 +341,8 @@ class JobsTable(QTableView):
     def __init__(self, rows: JobsModel) -> None:
         super().__init__()
         self.setModel(rows)
+        self.setAccessibleName(tr("Jobs"))
+        self.setMinimumHeight(LOWEST)
         self.setItemDelegateForColumn(STATUS, StatusDelegate(self))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -371,8 +373,11 @@ class JobsTable(QTableView):
         self.setColumnWidth(SUBMITTED, header.sectionSizeHint(SUBMITTED))
 
 
-def _combo(letters: int) -> QComboBox:
+def _combo(letters: int, name: str) -> QComboBox:
     combo = QComboBox()
+    combo.setToolTip(name)
+    combo.setAccessibleName(name)
+    combo.setMinimumWidth(NARROWEST)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     combo.setMinimumContentsLength(letters)
     return combo

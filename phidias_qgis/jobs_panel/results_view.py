@@ -103,6 +103,7 @@ class ResultsView(QWidget):
         for name, result in found.results.items():
             title = str(members.get(name, {}).get("title") or result.title or name)
             row = QTreeWidgetItem(self.tree, [title, _kind(result)])
+            row.setToolTip(0, title)
             row.setData(0, Qt.ItemDataRole.UserRole, name)
             row.setToolTip(1, _kind(result))
         properties = found.item.get("properties")
@@ -129,7 +130,7 @@ class Picture(QLabel):
         self._whole = QPixmap()
         self.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self.setMinimumSize(QSize(60, 60))
+        self.setMinimumSize(QSize(60, 40))
 
     def show_picture(self, picture: QImage) -> None:
         """Show a picture; a null one: hide."""
