@@ -159,6 +159,16 @@
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
+        <source>the layer has no polygon.</source>
+        <translation>la couche n&apos;a aucun polygone.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/area.py"/>
+        <source>Draw one, or choose another layer.</source>
+        <translation>Dessinez-en un ou choisissez une autre couche.</translation>
+    </message>
+    <message>
+        <location filename="../phidias_qgis/area.py"/>
         <source>the layer holds no polygons.</source>
         <translation>la couche ne contient pas de polygones.</translation>
     </message>
@@ -177,16 +187,6 @@
         <location filename="../phidias_qgis/area.py"/>
         <source>Repair the layer with the tool &apos;Fix geometries&apos;.</source>
         <translation>Réparez la couche avec l&apos;outil «&#xa0;Réparer les géométries&#xa0;».</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/area.py"/>
-        <source>the layer has no polygon.</source>
-        <translation>la couche n&apos;a aucun polygone.</translation>
-    </message>
-    <message>
-        <location filename="../phidias_qgis/area.py"/>
-        <source>Draw one, or choose another layer.</source>
-        <translation>Dessinez-en un ou choisissez une autre couche.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/area.py"/>
@@ -602,13 +602,13 @@
     </message>
     <message>
         <location filename="../phidias_qgis/footprints.py"/>
-        <source>the layer &apos;{}&apos; has no footprint, or none is selected.</source>
-        <translation>la couche «&#xa0;{}&#xa0;» ne contient aucune empreinte, ou aucune n&apos;est sélectionnée.</translation>
+        <source>the footprints are of {} catalogues; a tool takes one.</source>
+        <translation>les empreintes proviennent de {} catalogues&#xa0;; un outil n&apos;en accepte qu&apos;un.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/footprints.py"/>
-        <source>the footprints are of {} catalogues; a tool takes one.</source>
-        <translation>les empreintes proviennent de {} catalogues&#xa0;; un outil n&apos;en accepte qu&apos;un.</translation>
+        <source>the layer &apos;{}&apos; has no footprint, or none is selected.</source>
+        <translation>la couche «&#xa0;{}&#xa0;» ne contient aucune empreinte, ou aucune n&apos;est sélectionnée.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/healing.py"/>
@@ -899,6 +899,7 @@
     </message>
     <message>
         <location filename="../phidias_qgis/jobs_panel/feature.py"/>
+        <location filename="../phidias_qgis/jobs_panel/panel.py"/>
         <location filename="../phidias_qgis/locator.py"/>
         <source>Jobs</source>
         <translation>Jobs</translation>

@@ -16,7 +16,7 @@ from qgis.core import QgsFeedback, QgsProcessingFeedback
 from qgis.PyQt.QtCore import Qt
 
 from backend_client import Cancelled, GatewayError, Job, NoSuchJob
-from backend_client.patience import Cancel
+from backend_client.patience import Cancel, check
 from phidias_qgis import estimates
 from phidias_qgis.connection import Connection
 from phidias_qgis.i18n import tr
@@ -57,9 +57,11 @@ class Execution:
 
         If cancelled meanwhile, no job is left behind. Raises InputProblem for what cannot be uploaded.
         """
+        check(self._feedback.isCanceled)
         inputs = {name: self._uploaded(value) for name, value in values.items()}
         if estimate:
             estimates.tell(self.gateway, self._process_id, inputs, self._feedback)
+        check(self._feedback.isCanceled)  # until here there is nothing to take back
         try:
             job = self.gateway.execute(self._process_id, inputs, key=self._key, cancelled=self._feedback.isCanceled)
         except Cancelled:

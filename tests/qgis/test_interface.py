@@ -97,7 +97,7 @@ def test_nothing_that_asks_a_gateway_waits_for_it(
         next(action for action in window.menu if action.text() == "Copy Diagnostics").trigger()
         plugin._jobs.open()
         run = Background("phidias:spectralindex", {"SCENES": "demo", "AREA": AREA, "DO_NOT_WAIT": True})
-        wait(3)
+        wait(1.5)
         run.feedback.cancel()
         page.hide()
         # A person who is fed up closes QGIS.
@@ -137,12 +137,12 @@ def crowd(monkeypatch: pytest.MonkeyPatch) -> Iterator[CrowdServer]:
     """Somebody with ten thousand jobs, logs without end, and pictures that unpack to a thousand times their size."""
     monkeypatch.setattr(watch, "PAGE", 1000)
     monkeypatch.setattr(actions, "confirmed", lambda parent, question: True)
-    white = QImage(9000, 9000, QImage.Format.Format_RGB32)
+    white = QImage(6000, 6000, QImage.Format.Format_RGB32)
     white.fill(Qt.GlobalColor.white)
     file = QBuffer()
     file.open(QIODevice.OpenModeFlag.WriteOnly)
     white.save(file, "PNG")
-    with crowd_server(10_000, log=6_000_000, picture=bytes(file.data())) as server:
+    with crowd_server(10_000, log=4_000_000, picture=bytes(file.data())) as server:
         monkeypatch.setenv("PHIDIAS_URL", server.url)
         yield server
 
@@ -180,7 +180,7 @@ def test_ten_thousand_jobs_a_long_log_and_a_large_picture(window: Window, provid
         assert panel.details.results.picture._whole.width() <= 1024
         panel.details.tabs.setCurrentWidget(panel.details.log)
         log = panel.details.log
-        for end in (3_000_000, len(crowd.log)):
+        for end in (2_500_000, len(crowd.log)):
             crowd.log_end = end
             until(lambda end=end: log._offset == end and not log._waiting, 60)
         assert log.text.toPlainText().splitlines()[-1] == crowd.log.decode().splitlines()[-1]
