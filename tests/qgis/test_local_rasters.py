@@ -16,6 +16,8 @@ from osgeo import gdal, osr
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
+    QgsFeature,
+    QgsGeometry,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingException,
@@ -23,6 +25,7 @@ from qgis.core import (
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
+    QgsVectorLayer,
 )
 
 from backend_client import Cancelled, Gateway
@@ -94,7 +97,9 @@ def enter(description: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, prov
         fine, message = algorithm.checkParameterValues(parameters, context)
         if not fine:
             raise ValueError(message)
-        found = algorithm._read(parameters, context)[input]
+        assert algorithm.prepareAlgorithm(parameters, context, QgsProcessingFeedback())
+        algorithm._complete(QgsProcessingFeedback())  # as the worker thread does
+        found = algorithm._values[input]
         assert isinstance(found, LocalRaster)
         return found
 
@@ -113,6 +118,17 @@ def opened(raster: LocalRaster, look: Callable[[gdal.Dataset], Any]) -> Any:
 
 def pixels(dataset: gdal.Dataset) -> tuple[tuple[float, ...], np.ndarray]:
     return dataset.GetGeoTransform(), dataset.ReadAsArray()
+
+
+def test_a_layer_of_polygons_makes_the_same_window_as_its_extent(enter: Any, tmp_path: Path) -> None:
+    path = make(tmp_path / "image.tif")
+    west, east, south, north = (float(number) for number in CORNER.partition(" ")[0].split(","))
+    layer = QgsVectorLayer(f"Polygon?crs={UTM}", "Fields", "memory")
+    field = QgsFeature()
+    field.setGeometry(QgsGeometry.fromRect(QgsRectangle(west, south, east, north)))
+    layer.dataProvider().addFeatures([field])
+    assert enter(RASTER=path, ZONE_LAYER=layer).window == enter(RASTER=path, ZONE=CORNER).window
+    assert enter(RASTER=path, ZONE=CORNER).window is not None
 
 
 def test_the_window_is_of_the_same_pixels_and_keeps_what_is_said_of_them(enter: Any, tmp_path: Path) -> None:
