@@ -23,6 +23,7 @@ from phidias_qgis.i18n import tr
 from phidias_qgis.inputs import InputProblem, ToFetch, ToUpload
 from phidias_qgis.leaving import leaving
 from phidias_qgis.remembered import ADD, TELL, WAIT, Note, Notes, me
+from phidias_qgis.waiting import waiting
 
 if TYPE_CHECKING:
     from backend_client import Gateway
@@ -83,7 +84,8 @@ class Execution:
         """
         self._note(job.id, WAIT, {})
         try:
-            state = self._followed(job)
+            with waiting():
+                state = self._followed(job)
         except Cancelled:
             if self._leaving:
                 self.leave(job, {})

@@ -23,8 +23,9 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProject,
     QgsSettings,
+    QgsTask,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QEventLoop
+from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThreadPool
 
 from backend_client import Gateway
 from phidias_qgis import connection, descriptions
@@ -115,6 +116,26 @@ def test_status_and_progress_are_told_as_they_come(connected: RunningGateway) ->
     run.until(lambda: run.ended)
     assert run.ended[0]
     assert any(0 < reached < 100 for reached in run.feedback.reached)
+
+
+def test_jobs_that_are_waited_for_hold_up_no_other_task_of_qgis(connected: RunningGateway) -> None:
+    gateway, pool = client(connected), QThreadPool.globalInstance()
+    cores = pool.maxThreadCount()
+    runs = [Background("phidias:echo", {"PAUSE": 300}) for _ in range(cores + 1)]
+    for run in runs:
+        run.until(lambda run=run: any(line.startswith("Job ") for line in run.feedback.told))
+    done: list[bool] = []
+    task = QgsTask.fromFunction("another", lambda task: done.append(True))
+    QgsApplication.taskManager().addTask(task)
+    runs[0].until(lambda: done)
+    assert all(run.ended is None for run in runs)
+    for run in runs:
+        run.task.cancel()
+    for run in runs:
+        run.until(lambda run=run: run.ended)
+    assert all(job.ended for job in gateway.jobs(process_id="echo"))
+    assert pool.maxThreadCount() == cores
+    runs[0].until(lambda: pool.activeThreadCount() == 0)
 
 
 def test_do_not_wait_returns_at_once_with_the_job(connected: RunningGateway) -> None:
