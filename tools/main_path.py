@@ -144,7 +144,7 @@ def search() -> None:
     panel.clouds.setValue(100)
     panel.button.click()
     wait(lambda: panel.tools.isEnabled())
-    layer = next(each for each in QgsProject.instance().mapLayers().values() if "Scenes" in each.name())
+    layer = QgsProject.instance().mapLayer(panel._layer_id)
     iface.setActiveLayer(layer)
     layer.selectAll()
     settle()
