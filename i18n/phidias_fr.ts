@@ -2059,5 +2059,385 @@
         <source>Give one, or choose a layer.</source>
         <translation>Donnez-en une, ou choisissez une couche.</translation>
     </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Echo</source>
+        <translation>Écho</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Gives every input back as an output of the same name. Good for trying out a connection.</source>
+        <translation>Renvoie chaque entrée comme sortie du même nom. Utile pour essayer une connexion.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Diagnostics</source>
+        <translation>Diagnostic</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Text</source>
+        <translation>Texte</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Number</source>
+        <translation>Nombre</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Whole number</source>
+        <translation>Nombre entier</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Flag</source>
+        <translation>Oui ou non</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Choice</source>
+        <translation>Choix</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Numbers</source>
+        <translation>Nombres</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Bounding box</source>
+        <translation>Emprise</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>JSON object</source>
+        <translation>Objet JSON</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Raster</source>
+        <translation>Raster</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Features</source>
+        <translation>Entités</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Pause</source>
+        <translation>Pause</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Seconds to wait before answering, with progress.</source>
+        <translation>Secondes d&apos;attente avant la réponse, avec progression.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>End as failed</source>
+        <translation>Finir en échec</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Its address.</source>
+        <translation>Son adresse.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>A FeatureCollection, or the address of a file.</source>
+        <translation>Une FeatureCollection, ou l&apos;adresse d&apos;un fichier.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Extract bands</source>
+        <translation>Extraction de bandes</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Cuts chosen bands of the scenes of a period to an area, on one grid: one image for each date, or a mosaic.</source>
+        <translation>Découpe sur une zone les bandes choisies des scènes d&apos;une période, sur une même grille&#xa0;: une image par date, ou une mosaïque.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Extraction</source>
+        <translation>Extraction</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Scenes of a STAC catalogue; those of one day are joined.</source>
+        <translation>Scènes d&apos;un catalogue STAC&#xa0;; celles d&apos;un même jour sont réunies.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Pixels whose centre lies outside are left empty.</source>
+        <translation>Les pixels dont le centre est en dehors restent vides.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Bands</source>
+        <translation>Bandes</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Common names (blue, nir, swir16...) or names of assets, in the order wanted.</source>
+        <translation>Noms communs (blue, nir, swir16...) ou noms d&apos;assets, dans l&apos;ordre voulu.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>One file for each date, or one mosaic in which the latest date with data is on top.</source>
+        <translation>Un fichier par date, ou une mosaïque où la date la plus récente qui a des données est au-dessus.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Leave out clouds</source>
+        <translation>Écarter les nuages</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Uses the scene classification (SCL) of Sentinel-2: no data, saturated, cloud shadow, cloud and cirrus are left out. Scenes without one are used as they are.</source>
+        <translation>Utilise la classification de scène (SCL) de Sentinel-2&#xa0;: pixels sans données, saturés, ombres de nuages, nuages et cirrus sont écartés. Les scènes qui n&apos;en ont pas sont prises telles quelles.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Resolution</source>
+        <translation>Résolution</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>In metres (in degrees if the reference system is geographic). Default: that of the finest band used.</source>
+        <translation>En mètres (en degrés si le système de coordonnées est géographique). Par défaut&#xa0;: celle de la bande utilisée la plus fine.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Default: that of the first scene, so that no pixel is resampled.</source>
+        <translation>Par défaut&#xa0;: celui de la première scène, pour qu&apos;aucun pixel ne soit rééchantillonné.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Images</source>
+        <translation>Images</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>One for each date, or the mosaic; the bands as stored, with their scale and offset.</source>
+        <translation>Une par date, ou la mosaïque&#xa0;; les bandes telles que stockées, avec leur échelle et leur décalage.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Description of the result with its provenance</source>
+        <translation>Description du résultat et de sa provenance</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Quicklook</source>
+        <translation>Aperçu</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Segmentation</source>
+        <translation>Segmentation</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Divides an image into segments of similar pixels with the large-scale mean shift of Orfeo ToolBox, the first step of an object-based analysis.</source>
+        <translation>Divise une image en segments de pixels semblables par le mean shift à grande échelle d&apos;Orfeo ToolBox, première étape d&apos;une analyse orientée objet.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Computer vision</source>
+        <translation>Vision par ordinateur</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Scenes of a STAC catalogue, needed unless a raster is given; several dates are combined by their median, without clouds where a scene classification (SCL) tells them.</source>
+        <translation>Scènes d&apos;un catalogue STAC, nécessaires sauf si un raster est donné&#xa0;; plusieurs dates sont combinées par leur médiane, sans les nuages quand une classification de scène (SCL) les indique.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Needed with scenes; limits a raster as well.</source>
+        <translation>Nécessaire avec des scènes&#xa0;; limite aussi un raster.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>A GeoTIFF to segment in place of scenes: all its bands are used.</source>
+        <translation>Un GeoTIFF à segmenter à la place de scènes&#xa0;: toutes ses bandes sont utilisées.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Bands of the scenes</source>
+        <translation>Bandes des scènes</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Common names (blue, nir, swir16...) or names of assets.</source>
+        <translation>Noms communs (blue, nir, swir16...) ou noms d&apos;assets.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Spatial radius</source>
+        <translation>Rayon spatial</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>In pixels: how far the mean shift looks around each pixel.</source>
+        <translation>En pixels&#xa0;: jusqu&apos;où le mean shift regarde autour de chaque pixel.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Range radius</source>
+        <translation>Rayon spectral</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>How different two pixels of one segment may be, as a distance over all bands. For scenes in 1/10000 of reflectance, the usual numbers of Sentinel-2; for a raster in its stored numbers.</source>
+        <translation>La différence possible entre deux pixels d&apos;un même segment, comme distance sur toutes les bandes. Pour des scènes, en 1/10000 de réflectance, les nombres habituels de Sentinel-2&#xa0;; pour un raster, dans ses nombres stockés.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Smallest segment</source>
+        <translation>Plus petit segment</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>In pixels; smaller ones join their most similar neighbour.</source>
+        <translation>En pixels&#xa0;; les plus petits rejoignent leur voisin le plus semblable.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Segments</source>
+        <translation>Segments</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Polygons with their number of pixels, and the mean and variance of each band.</source>
+        <translation>Polygones avec leur nombre de pixels, et la moyenne et la variance de chaque bande.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Spectral index</source>
+        <translation>Indice spectral</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Computes a vegetation, water, soil, snow or burn index, or an own expression, over the scenes of a period, and combines the dates into one image.</source>
+        <translation>Calcule un indice de végétation, d&apos;eau, de sol, de neige ou de brûlis, ou votre propre expression, sur les scènes d&apos;une période, et combine les dates en une image.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Optical</source>
+        <translation>Optique</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Optical scenes of a STAC catalogue; those of one day are joined.</source>
+        <translation>Scènes optiques d&apos;un catalogue STAC&#xa0;; celles d&apos;un même jour sont réunies.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Index</source>
+        <translation>Indice</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>A name of the Awesome Spectral Indices catalogue; its constants take their usual values.</source>
+        <translation>Un nom du catalogue Awesome Spectral Indices&#xa0;; ses constantes prennent leurs valeurs habituelles.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Own expression</source>
+        <translation>Votre expression</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Replaces the index. Write it over the names of the bands, such as (nir - red) / (nir + red + 0.5). Operators: + - * / ** and comparisons; functions: sqrt, abs, log, exp, minimum, maximum, clip, where. Bands are reflectances from 0 to 1.</source>
+        <translation>Remplace l&apos;indice. Écrivez-la avec les noms des bandes, comme (nir - red) / (nir + red + 0.5). Opérateurs&#xa0;: + - * / ** et comparaisons&#xa0;; fonctions&#xa0;: sqrt, abs, log, exp, minimum, maximum, clip, where. Les bandes sont des réflectances de 0 à 1.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Combine the dates by</source>
+        <translation>Combiner les dates par</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>What becomes of a pixel that was seen on several dates.</source>
+        <translation>Ce que devient un pixel vu à plusieurs dates.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Statistics per polygon</source>
+        <translation>Statistiques par polygone</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Mean, spread, percentiles and other statistics of the pixels of scenes, of a spectral index or of a raster in each polygon of a layer, such as fields or segments.</source>
+        <translation>Moyenne, dispersion, centiles et autres statistiques des pixels de scènes, d&apos;un indice spectral ou d&apos;un raster dans chaque polygone d&apos;une couche, comme des parcelles ou des segments.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Polygons</source>
+        <translation>Polygones</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>The layer whose polygons get the statistics; they may overlap. A pixel counts when its centre lies inside a polygon or on its edge; a polygon between the centres has a count of 0 and no other statistics.</source>
+        <translation>La couche dont les polygones reçoivent les statistiques&#xa0;; ils peuvent se chevaucher. Un pixel compte si son centre est dans le polygone ou sur son bord&#xa0;; un polygone entre les centres a un compte de 0 et aucune autre statistique.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Scenes of a STAC catalogue, needed unless a raster is given; the dates are combined into one image.</source>
+        <translation>Scènes d&apos;un catalogue STAC, nécessaires sauf si un raster est donné&#xa0;; les dates sont combinées en une image.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>A GeoTIFF in place of scenes: all its bands are used, with the scale and offset that the file gives them.</source>
+        <translation>Un GeoTIFF à la place de scènes&#xa0;: toutes ses bandes sont utilisées, avec l&apos;échelle et le décalage que le fichier leur donne.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Spectral index of the scenes</source>
+        <translation>Indice spectral des scènes</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>In place of bands: a name of the Awesome Spectral Indices catalogue; its constants take their usual values.</source>
+        <translation>À la place de bandes&#xa0;: un nom du catalogue Awesome Spectral Indices&#xa0;; ses constantes prennent leurs valeurs habituelles.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Statistics</source>
+        <translation>Statistiques</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>std is the standard deviation of the pixels themselves (divided by their number); p10 and p90 are percentiles, linear between two values; majority is the most frequent value, the smallest of several, for classes.</source>
+        <translation>std est l&apos;écart-type des pixels eux-mêmes (divisé par leur nombre)&#xa0;; p10 et p90 sont des centiles, linéaires entre deux valeurs&#xa0;; majority est la valeur la plus fréquente, la plus petite s&apos;il y en a plusieurs, pour des classes.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Prefix</source>
+        <translation>Préfixe</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>What the names of the new columns begin with, before band and statistic.</source>
+        <translation>Ce par quoi commencent les noms des nouvelles colonnes, avant la bande et la statistique.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Only pixels whose centre lies inside count. Default: that of the polygons.</source>
+        <translation>Seuls les pixels dont le centre est à l&apos;intérieur comptent. Par défaut&#xa0;: celle des polygones.</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>Polygons with statistics</source>
+        <translation>Polygones et statistiques</translation>
+    </message>
+    <message>
+        <location filename="../resources/processes.json"/>
+        <source>The polygons with all their attributes, and a column for each band and statistic, such as nir_mean.</source>
+        <translation>Les polygones avec tous leurs attributs, et une colonne par bande et statistique, comme nir_mean.</translation>
+    </message>
 </context>
 </TS>

@@ -1,4 +1,7 @@
-"""The process descriptions that the tools are made of: those last seen on the gateway, else those shipped here."""
+"""The process descriptions that the tools are made of: those last seen on the gateway, else those shipped here.
+
+Their titles and texts are in the language of the user, where the plugin knows them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from qgis.core import Qgis, QgsApplication, QgsFeedback, QgsMessageLog
 from backend_client import DescriptionCache, GatewayError, ProcessDescription
 from backend_client.models import description_of
 from phidias_qgis import connection, paths
+from phidias_qgis.process_words import in_words_of_the_user
 
 LOG = "PHIDIAS"
 SIGN_IN = 10.0
@@ -24,10 +28,14 @@ PATIENCE = 30
 def known() -> list[ProcessDescription]:
     """The descriptions at hand, without asking the network."""
     try:
-        cached = cache_of(connection.load()).descriptions()
+        return kept(connection.load()) or shipped()
     except connection.NotConnected:
-        cached = []
-    return cached or shipped()
+        return shipped()
+
+
+def kept(target: connection.Connection) -> list[ProcessDescription]:
+    """Those last seen on the gateway of this connection."""
+    return [in_words_of_the_user(description) for description in cache_of(target).descriptions()]
 
 
 def shipped() -> list[ProcessDescription]:
@@ -35,7 +43,8 @@ def shipped() -> list[ProcessDescription]:
     path = paths.resource("processes.json")
     if not path.is_file():
         return []
-    return [description_of(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["processes"]]
+    entries = json.loads(path.read_text(encoding="utf-8"))["processes"]
+    return [in_words_of_the_user(description_of(entry)) for entry in entries]
 
 
 def refresh(target: connection.Connection, feedback: QgsFeedback, *, seconds: float = 20.0) -> None:

@@ -13,6 +13,11 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("phidias", text)
 
 
+def translated(text: str) -> str:
+    """The same for a text that is not written in the code."""
+    return QCoreApplication.translate("phidias", text) if text else ""
+
+
 def install_translator() -> QTranslator | None:
     """Load the translation of QGIS's language, that of `fr` for `fr_CA`, before the first text is made.
 

@@ -9,6 +9,7 @@ from backend_client import Job, ProcessDescription
 from phidias_qgis import descriptions
 from phidias_qgis.connection import Connection
 from phidias_qgis.jobs_panel import words
+from phidias_qgis.process_words import in_words_of_the_user
 
 
 def theme_icon(name: str) -> QIcon:
@@ -20,12 +21,12 @@ class Names:
     """The processes of a connection, as far as they are known, and what they and their outputs are called."""
 
     def __init__(self, target: Connection) -> None:
-        known = [*descriptions.shipped(), *descriptions.cache_of(target).descriptions()]
+        known = [*descriptions.shipped(), *descriptions.kept(target)]
         self._known = {description.id: description for description in known}
 
     def learn(self, description: ProcessDescription) -> None:
         """Know one process more."""
-        self._known[description.id] = description
+        self._known[description.id] = in_words_of_the_user(description)
 
     def all(self) -> list[ProcessDescription]:
         """All that are known."""

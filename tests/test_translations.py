@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import string
 import sys
@@ -65,9 +66,21 @@ def code(folder: Path, text: str) -> Path:
 def test_texts_are_found_wherever_they_are_used(tmp_path: Path) -> None:
     function = 'def a(b=lambda: tr("x" "y")):\n    return [tr("…\\n\\"q\\"") for _ in b]\n'
     method = 'class C:\n    def d(self): tr("xy")\n'
-    assert translations.texts(code(tmp_path, function + method)) == {
+    echo = {
+        "title": "xy",
+        "description": "Gives back.",
+        "metadata": [{"role": "group", "title": "Tests"}, {"role": "reference", "title": "No text of ours"}],
+        "inputs": {"a": {"title": "A", "schema": {"title": "nor this"}}},
+        "outputs": {"b": {"title": "B", "description": "What was a."}},
+    }
+    processes = tmp_path / "processes.json"
+    processes.write_text(json.dumps({"processes": [echo]}), "utf-8")
+    found = translations.texts(code(tmp_path, function + method), processes)
+    shipped = ["resources/processes.json"]
+    assert found == {
         "xy": ["code/words.py"],
         '…\n"q"': ["code/words.py"],
+        **dict.fromkeys(("Gives back.", "Tests", "A", "B", "What was a."), shipped),
     }
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -19,11 +20,13 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ROOT / "phidias_qgis"
 FOLDER = ROOT / "i18n"
+PROCESSES = ROOT / "resources" / "processes.json"
 CONTEXT = "phidias"
 """What `phidias_qgis/i18n.py` asks Qt for"""
 
@@ -40,8 +43,11 @@ class Translation:
     finished: bool = False
 
 
-def texts(folder: Path = CODE) -> dict[str, list[str]]:
-    """Every text in a `tr()` below `folder`, in the order of files and lines, with the files that it stands in."""
+def texts(folder: Path = CODE, processes: Path = PROCESSES) -> dict[str, list[str]]:
+    """Every text in a `tr()` below `folder`, and those that people see of the `processes` that the plugin ships.
+
+    In the order of files and lines, with the files that it stands in.
+    """
     found: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder.parent).as_posix()
@@ -49,7 +55,19 @@ def texts(folder: Path = CODE) -> dict[str, list[str]]:
             files = found.setdefault(text, [])
             if name not in files:
                 files.append(name)
+    for process in json.loads(processes.read_text(encoding="utf-8"))["processes"]:
+        for text in filter(None, of_process(process)):
+            found.setdefault(text, [f"resources/{processes.name}"])
     return found
+
+
+def of_process(document: Mapping[str, Any]) -> Iterator[str]:
+    """What `phidias_qgis/process_words.py` translates of a process description."""
+    groups = [entry for entry in document.get("metadata", ()) if entry.get("role") == "group"]
+    for entry in (document, *groups, *document["inputs"].values(), *document["outputs"].values()):
+        yield entry.get("title", "")
+        if "role" not in entry:
+            yield entry.get("description", "")
 
 
 class _Calls(ast.NodeVisitor):

@@ -62,6 +62,10 @@ def test_the_window_is_french_until_the_plugin_is_unloaded(language: str, qgis_p
         assert {"Rechercher des scènes", "Copier le diagnostic"} <= {action.text() for action in window.menu}
         tool = QgsApplication.processingRegistry().algorithmById("phidias:searchscenes")
         assert tool.displayName() == "Rechercher des scènes"
+        tool = QgsApplication.processingRegistry().algorithmById("phidias:spectralindex")
+        assert (tool.displayName(), tool.group()) == ("Indice spectral", "Optique")
+        assert tool.parameterDefinition("REDUCER").description() == "Combiner les dates par"
+        assert tool.parameterDefinition("AREA").description() == "Zone (emprise)"
         # Looked up by Qt alone, as another plugin of this QGIS would.
         assert QCoreApplication.translate("phidias", "Footprints") == "Empreintes"
     finally:
