@@ -2,7 +2,8 @@
 
     reading = guard(workspace.site)
     reading.session().get(href)                                  # requests
-    with rasterio.Env(**reading.gdal_options): ...               # GDAL
+    with rasterio.Env(**reading.gdal_options):                   # GDAL
+        rasterio.open(reading.address(href))
 
 A job's process is under the guard as a whole (`cover`): what it and its programs read by the usual environment
 variables goes the same way. `Process.plan` runs in the gateway, and uses one of the above.
@@ -21,16 +22,20 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from phidias_gateway import guard_proxy
+from phidias_gateway.credentials import Credential, find
 from phidias_gateway.hosts import Hosts
 from phidias_gateway.references import Site
 
@@ -42,23 +47,25 @@ PART = 64 * 1024
 
 _upstream: Mapping[str, str] = urllib.request.getproxies_environment()
 """The site's own proxies, before `cover` puts ours in their place"""
-_guards: dict[Hosts, Guard] = {}
+_guards: dict[tuple[Hosts, tuple[Credential, ...]], Guard] = {}
 _lock = threading.Lock()
 
 
 def guard(site: Site) -> Guard:
     """The guard of this process for a site; started when it is first asked for, and again should it have ended."""
     with _lock:
-        found = _guards.get(site.hosts)
+        asked = site.hosts, site.credentials
+        found = _guards.get(asked)
         if found is None or not found.is_alive:
-            found = _guards[site.hosts] = Guard(site.hosts)
+            found = _guards[asked] = Guard(*asked)
         return found
 
 
 class Guard:
     """A proxy on the loopback, for this process and those it starts (see `guard_proxy`)."""
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts, credentials: Sequence[Credential]) -> None:
+        self._keys_to = credentials
         # libcurl would go around the proxy for these, whatever GDAL tells it; Python's environment keeps them.
         for name in ("no_proxy", "NO_PROXY"):
             os.unsetenv(name)
@@ -68,7 +75,14 @@ class Guard:
             self._process = subprocess.Popen(  # noqa: S603
                 [*COMMAND, str(listener.fileno())], stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
             )
-        told = {"secret": secret, "allowed": sorted(hosts.allowed), "internal": hosts.internal, "upstream": _upstream}
+        told = {
+            "secret": secret,
+            "allowed": sorted(hosts.allowed),
+            "internal": hosts.internal,
+            "upstream": _upstream,
+            "credentials": [asdict(credential) for credential in credentials],
+            "authorities": os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH,
+        }
         self._tell(told)
         self._credentials = f"{guard_proxy.USER}:{secret}"
         atexit.register(self.close)
@@ -85,6 +99,17 @@ class Guard:
         if self._process.stdin is not None:
             self._process.stdin.write(json.dumps(told).encode() + b"\n")
             self._process.stdin.flush()
+
+    def address(self, href: str) -> str:
+        """What to ask the proxy for so as to read `href`: another address where the site has a credential for it.
+
+        Its port is that of https, and by https it is read: who asks another than the proxy for it gets nothing.
+        """
+        if find(self._keys_to, href) is None:
+            return href
+        parts = urlsplit(href)
+        netloc = parts.netloc if parts.port else f"{parts.netloc.rstrip(':')}:443"
+        return urlunsplit(("http", netloc, parts.path, parts.query, ""))
 
     @property
     def url(self) -> str:
@@ -104,7 +129,7 @@ class Guard:
     def session(self, *, retry: Retry | int = 0, connections: int = 10) -> requests.Session:
         """A session that reads through the proxy alone, and sends no password from ~/.netrc."""
         session = requests.Session()
-        adapter = _Adapter(self.url, max_retries=retry, pool_maxsize=connections)
+        adapter = _Adapter(self, max_retries=retry, pool_maxsize=connections)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         session.auth = _no_password
@@ -122,11 +147,14 @@ class Guard:
 class _Adapter(HTTPAdapter):
     """Sends every request through one proxy: requests would prefer those of the environment."""
 
-    def __init__(self, proxy: str, **options: Any) -> None:
+    def __init__(self, through: Guard, **options: Any) -> None:
         super().__init__(**options)
-        self._proxies = {"http": proxy, "https": proxy}
+        self._guard = through
+        self._proxies = {"http": through.url, "https": through.url}
 
     def send(self, request: requests.PreparedRequest, *positional: Any, **options: Any) -> requests.Response:
+        request = request.copy()
+        request.url = self._guard.address(request.url or "")
         return super().send(request, *positional, **{**options, "proxies": self._proxies})
 
 

@@ -4,6 +4,10 @@ Libraries that read (GDAL, requests) follow redirects and look names up by thems
 this proxy they cannot: for every connection it looks the name up, refuses what is not public, and connects to the very
 address that it has checked.
 
+To a request for what the site has a credential for, it adds the credential (see `guard_keys`). Such an address is asked
+for by http with the port of https (`http://host:443/path`), and read by https: what reads knows no secret, tells none,
+and takes none along to where it is redirected.
+
 A process of its own (see `guard`), since GDAL can wait for the network while it holds Python's lock: a thread would
 never answer. It starts with every job, so it needs the standard library alone, and little of that.
 """
@@ -20,12 +24,19 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from io import BufferedReader
+from typing import TYPE_CHECKING
 
-from phidias_gateway.hosts import Hosts
+from phidias_gateway.credentials import Credential
+from phidias_gateway.guard_keys import Key, Keys
+from phidias_gateway.hosts import Hosts, Unreachable
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 USER = "phidias"
 MARK = "Proxy-Status"
@@ -46,20 +57,18 @@ _BETWEEN_NEIGHBOURS |= {MARK.lower().encode()}
 def main() -> None:
     """Serve on the listening socket of the descriptor given, until standard input ends.
 
-    Its first line is JSON: `secret`, `allowed` and `internal` (see `Hosts`), `upstream` (see `Proxy`).
+    Its first line is JSON: `secret`, `allowed` and `internal` (see `Hosts`), `upstream`, `credentials` and
+    `authorities` (see `Proxy`).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, meant for who started us
     told = json.loads(sys.stdin.buffer.readline())
     listener = socket.socket(fileno=int(sys.argv[-1]))
     hosts = Hosts(frozenset(told["allowed"]), tuple(told["internal"]))
-    proxy = Proxy(listener, told["secret"], hosts, told["upstream"])
+    credentials = [Credential(**entry) for entry in told["credentials"]]
+    proxy = Proxy(listener, told["secret"], hosts, told["upstream"], credentials, told["authorities"])
     threading.Thread(target=proxy.serve, daemon=True).start()
     sys.stdin.buffer.read()
     os._exit(0)
-
-
-class Unreachable(Exception):
-    """No connection, or no response that makes sense, can be had."""
 
 
 class Proxy:
@@ -67,13 +76,25 @@ class Proxy:
 
     `upstream` are the site's own proxies as its environment names them (`http`, `https`, `all`, `no`). Through one of
     these, too, a connection goes to the address that was checked; only to a host allowed by name, by its name.
+
+    `authorities` is a file of certificates that are believed besides the system's, where the proxy itself speaks TLS.
     """
 
-    def __init__(self, listener: socket.socket, secret: str, hosts: Hosts, upstream: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        secret: str,
+        hosts: Hosts,
+        upstream: Mapping[str, str],
+        credentials: Sequence[Credential] = (),
+        authorities: str = "",
+    ) -> None:
         self._listener = listener
         self._credentials = b"Basic " + base64.b64encode(f"{USER}:{secret}".encode())
         self._hosts = hosts
         self._upstream = dict(upstream)
+        self._authorities = authorities
+        self.keys = Keys(credentials, self.reach_by_tls)
 
     def serve(self) -> None:
         """Take connections until the listener is shut down."""
@@ -104,6 +125,27 @@ class Proxy:
             except OSError as error:
                 failure = error
         raise Unreachable(failure.strerror or str(failure))
+
+    def reach_by_tls(self, host: str, port: int) -> socket.socket:
+        """An encrypted connection to a host that has shown its certificate. Raises as `reach`."""
+        connection = self.reach(host, port, "https")
+        try:
+            connection.settimeout(CONNECT_SECONDS)
+            encrypted = self._tls.wrap_socket(connection, server_hostname=host)
+        except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
+            connection.close()
+            raise Unreachable(getattr(error, "verify_message", None) or str(error)) from None
+        encrypted.settimeout(IDLE_SECONDS)
+        return encrypted
+
+    @cached_property
+    def _tls(self) -> SSLContext:
+        import ssl  # not needed by most jobs
+
+        context = ssl.create_default_context()
+        if self._authorities:
+            context.load_verify_locations(self._authorities)
+        return context
 
     def _upstream_for(self, host: str, scheme: str) -> str:
         upstream = self._upstream.get(scheme) or self._upstream.get("all", "")
@@ -146,7 +188,7 @@ class Proxy:
 class _Link:
     """A connection to a server."""
 
-    to: tuple[str, int]
+    to: tuple[str, int, bool]
     connection: socket.socket
     incoming: BufferedReader
 
@@ -178,20 +220,29 @@ class _Origin:
         length = head.length
         if scheme.lower() != b"http" or head.chunked or (length or 0) > MAX_BODY:
             raise ValueError
-        request = head.written(b"%s /%s HTTP/1.1" % (method, path), _framing(length)) + incoming.read(length or 0)
-        link, response = self._ask(_place(authority, 80), request, again=method in (b"GET", b"HEAD"))
+        (host, port), path = _place(authority, 80), b"/" + path
+        key = self._proxy.keys.key(host, port, path)
+        if key is not None:
+            head, path = head.opening(authority.removesuffix(b":443"), key), key.added_to(path)
+        request = head.written(b"%s %s HTTP/1.1" % (method, path), _framing(length)) + incoming.read(length or 0)
+        link, response = self._ask((host, port, key is not None), request, again=method in (b"GET", b"HEAD"))
         bodiless = method == b"HEAD" or response.start[1] in (b"204", b"304")
         reusable = _pass_back(response, link.incoming, client, bodiless=bodiless)
         if response.closing or not reusable:
             self.close()
         return reusable and not head.closing
 
-    def _ask(self, to: tuple[str, int], request: bytes, *, again: bool) -> tuple[_Link, _Head]:
-        """The head of the response. Asks `again` where the server has closed a connection that was kept."""
+    def _ask(self, to: tuple[str, int, bool], request: bytes, *, again: bool) -> tuple[_Link, _Head]:
+        """The head of the response from a host and a port, by TLS or not.
+
+        Asks `again` where the server has closed a connection that was kept.
+        """
         link, kept = self._link, True
         if link is None or link.to != to:
             self.close()
-            connection = self._proxy.reach(*to, "http")
+            host, port, encrypted = to
+            proxy = self._proxy
+            connection = proxy.reach_by_tls(host, port) if encrypted else proxy.reach(host, port, "http")
             link, kept = _Link(to, connection, connection.makefile("rb")), False
             self._link = link
         try:
@@ -252,6 +303,12 @@ class _Head:
     def closing(self) -> bool:
         """Whether the connection ends after this message."""
         return b"HTTP/1.0" in self.start or b"close" in self.value(b"connection").lower()
+
+    def opening(self, authority: bytes, key: Key) -> _Head:
+        """For another host, and with the header of a key in place of what was sent under that name."""
+        added = ((b"Host", authority), *([key.header] if key.header else []))
+        names = {name.lower() for name, _ in added}
+        return replace(self, headers=(*added, *(entry for entry in self.headers if entry[0].lower() not in names)))
 
     def written(self, start: bytes, framing: bytes) -> bytes:
         """With another start line, and another framing of the body."""

@@ -10,6 +10,10 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+class Unreachable(Exception):
+    """No connection, or no response that makes sense, can be had."""
+
+
 @dataclass(frozen=True)
 class Hosts:
     """The hosts a site lets its jobs read."""
@@ -21,7 +25,7 @@ class Hosts:
 
     def is_allowed(self, host: str) -> bool:
         """Whether the site allows it by this very name or address."""
-        return _spelled(host) in map(_spelled, self.allowed)
+        return spelled(host) in map(spelled, self.allowed)
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The IP addresses of a host that may be read: whoever connects to one of these cannot be rebound.
@@ -29,7 +33,7 @@ class Hosts:
         Raises PermissionError if one of them is not public and the host is not allowed by name, OSError if it has none.
         """
         try:
-            found = socket.getaddrinfo(_spelled(host), port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(spelled(host), port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, ValueError):  # a name that no host can have
             raise OSError(f"the host {host[:100]!a} cannot be found") from None
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -56,7 +60,7 @@ def _destination(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip.ipv4_mapped or ip.sixtofour or ip
 
 
-def _spelled(host: str) -> str:
+def spelled(host: str) -> str:
     """One spelling for each host."""
     host = host.lower().removesuffix(".")
     try:

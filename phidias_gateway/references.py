@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from phidias_gateway.credentials import Credential, find
 from phidias_gateway.errors import InputError
 from phidias_gateway.hosts import Hosts
 
@@ -55,11 +56,17 @@ class Site(BaseModel):
     """Host names or addresses that may be read although they are not public."""
     internal_networks: tuple[Network, ...] = ()
     """Networks that are not public although their addresses are."""
+    credentials: tuple[Credential, ...] = ()
+    """What protected addresses are read with, by every job of the site"""
 
     @property
     def hosts(self) -> Hosts:
         """The hosts that may be read."""
         return Hosts(self.allow_hosts, self.internal_networks)
+
+    def credential(self, href: str) -> Credential | None:
+        """What an address is read with, or None if that is nothing."""
+        return find(self.credentials, href)
 
     def locate(self, href: str, *, input: str) -> str:
         """The local path or the http(s) address to read `href` from; an address is to be read through `guard`.

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import uvicorn
 
-from phidias_gateway import logs
+from phidias_gateway import logs, site_check
 from phidias_gateway.app import create_app
 from phidias_gateway.errors import PHIDIAS, PhidiasError
 from phidias_gateway.process_tree import start_ticks
-from phidias_gateway.settings import Settings
+from phidias_gateway.settings import Settings, SettingsError
 
 DEFAULT_PORT = 8765
 GRACE = 2
@@ -70,8 +70,11 @@ def record_path(settings: Settings) -> Path:
 
 
 def serve(settings: Settings, *, port: int | None = None) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises CannotListen."""
+    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises CannotListen, SettingsError."""
     logs.to_stderr("%(asctime)s %(levelname)s %(name)s %(message)s")
+    for finding in site_check.credentials(settings):
+        if finding.state == "missing":
+            raise SettingsError(f"The {finding.about} cannot be used: {finding.text}.", remedy=finding.remedy)
     listener = _listen(settings.server.host, _port(settings, port))
     files = _open_files()
     stopping = asyncio.Event()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from phidias_gateway.credentials import Credential
 from phidias_gateway.errors import PhidiasError
 from phidias_gateway.references import Archive, Network, Site
 
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
     environments: dict[str, Environment] = {}
     references: ReferenceSettings = ReferenceSettings()
     archives: tuple[Archive, ...] = ()
+    credentials: tuple[Credential, ...] = ()
     limits: LimitSettings = LimitSettings()
     access: AccessSettings = AccessSettings()
     catalogue: CatalogueSettings = CatalogueSettings()
@@ -169,6 +171,7 @@ class Settings(BaseSettings):
             archives=self.archives,
             allow_hosts=self.references.allow_hosts,
             internal_networks=self.references.internal_networks,
+            credentials=self.credentials,
         )
 
     def environment(self, name: str) -> Environment:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from phidias_gateway.credentials import SecretUnusable
 from phidias_gateway.registry import processes
 from phidias_gateway.settings import Settings
 
@@ -32,6 +33,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _processes()
     yield _orfeo(settings)
     yield from _archives(settings)
+    yield from credentials(settings)
 
 
 def _store(settings: Settings) -> Finding:
@@ -87,3 +89,19 @@ def _archives(settings: Settings) -> Iterator[Finding]:
         else:
             remedy = f"Correct its path in the settings, or mount {archive.path}."
             yield Finding("missing", f"archive {archive.name}", f"{archive.path} is no folder", remedy)
+
+
+def credentials(settings: Settings) -> Iterator[Finding]:
+    """Whether the secrets can be used, of those that are in files."""
+    for credential in settings.credentials:
+        about = f"credential for {credential.prefix}"
+        if credential.token_url:
+            yield Finding("ok", about, f"from the token service at {credential.token_url.partition('?')[0]}")
+            continue
+        try:
+            credential.secret()
+        except SecretUnusable as error:
+            remedy = f"Let {credential.secret_file} hold the value of {credential.header}, and chmod 600 it."
+            yield Finding("missing", about, str(error), remedy)
+        else:
+            yield Finding("ok", about, f"{credential.header} from {credential.secret_file}")

@@ -85,7 +85,7 @@ def grid_of_raster(href: str, area: AreaOfInterest | None, site: Site) -> tuple[
         with closing(Sources(site, input="raster")) as sources:
             whole, names = sources.read("", Band("", href), lambda open_at: _header(open_at("")))
     except SourceUnreadable as error:
-        raise InputError("raster", error.detail, remedy="Give a GeoTIFF that can be read.") from None
+        raise InputError("raster", error.detail, remedy=error.remedy) from None
     if whole is None:
         raise InputError(
             "raster",

@@ -20,16 +20,22 @@ MAX_BYTES = 64 * 2**20
 MAX_SECONDS = 120.0
 """For one document, however slowly it comes"""
 MAX_REDIRECTS = 5
+DENIED = (401, 403, 409)
+"""Answers to who may not read; the last is Azure's to who asks without a signature"""
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two parts of an answer"""
 
 
 class Unreadable(Exception):
-    """An address cannot be read; the message is the reason, `status` the HTTP status if there was an answer."""
+    """An address cannot be read; the message is the reason, `status` the HTTP status if there was an answer.
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    `remedy` tells what to do where that follows from the reason.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, remedy: str = "") -> None:
         super().__init__(reason)
         self.status = status
+        self.remedy = remedy
 
 
 class GuardedReader:
@@ -120,9 +126,11 @@ class GuardedReader:
                 if response.is_redirect:
                     return _Redirect(urljoin(href, response.headers["location"]), response.status_code)
                 if (refused := refusal(response)) is not None:
-                    raise Unreadable(refused)
+                    raise Unreadable(refused, remedy=self._remedy(href) if self._site.credential(href) else "")
                 if not response.ok:
-                    raise Unreadable(f"it answers {response.status_code} {response.reason}", response.status_code)
+                    denied = response.status_code in DENIED
+                    answer = f"it answers {response.status_code} {response.reason}"
+                    raise Unreadable(answer, response.status_code, self._remedy(href) if denied else "")
                 for part in parts(response, time.monotonic() + MAX_SECONDS):
                     content += part
                     if most and len(content) >= most:
@@ -132,6 +140,16 @@ class GuardedReader:
         except (requests.RequestException, ValueError) as error:  # ValueError: an address no request can have
             raise Unreadable(reason(error) if isinstance(error, requests.RequestException) else str(error)) from None
         return bytes(content)
+
+    def _remedy(self, href: str) -> str:
+        """What to do about an address that the gateway may not read."""
+        credential = self._site.credential(href)
+        if credential is None:
+            return (
+                "If it needs an account, ask the site's administrator: the gateway can be given one of its own "
+                "([[credentials]] in gateway.toml). Yours in QGIS stays there."
+            )
+        return f"Tell the site's administrator: this was read with the credential for {credential.prefix}."
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,6 +101,8 @@ def plan_scenes(
     found = find_scenes(scenes, area, bands, site)
     _check_places(found, site)
     finest = min(found[0].bands, key=lambda band: band.resolution or (band.transform or (0.0,))[0])
+    with closing(Sources(site)) as sources:
+        sources.check_access(found[0].id, finest)
     native = _native_grid(found[0], finest, site)
     polygon = shape(area.geometry())
     grid = output_grid(native, [shape(scene.geometry) for scene in found], polygon, crs, resolution)

@@ -52,7 +52,9 @@ class Sources:
 
     def __init__(self, site: Site, input: str = "scenes") -> None:
         self._reader = GuardedReader(site, input=input)
-        self._options = {**GDAL_OPTIONS, **guard(site).gdal_options}
+        self._guard = guard(site)
+        self._options = {**GDAL_OPTIONS, **self._guard.gdal_options}
+        self._input = input
         self._places: dict[str, str] = {}
         self._idle: OrderedDict[tuple[str, str], list[DatasetReader]] = OrderedDict()
         self._lock = Lock()
@@ -71,6 +73,7 @@ class Sources:
                     return work(open_at)
             except RasterioError as error:
                 self._forget(opened)
+                self._places.pop(band.href, None)  # where a redirect has led may be good for an hour only
                 for_good = not is_web(place) or isinstance(error, _Refused) or "not recognized" in str(error)
                 if for_good or attempt == ATTEMPTS:
                     raise _unreadable(scene, band, _reason(error, place)) from None
@@ -108,13 +111,32 @@ class Sources:
             self._idle.clear()
         self._reader.close()
 
+    def check_access(self, scene: str, band: Band) -> None:
+        """Raises InputError if the image is denied to the site, or the site's credential for it cannot be used.
+
+        Whatever else may be wrong with it is told when it is read.
+        """
+        try:
+            self._reader.final_place(band.href)
+        except Unreadable as error:
+            if error.remedy:
+                detail = _unreadable(scene, band, str(error)).detail
+                raise InputError(self._input, detail, remedy=error.remedy) from None
+        except InputError:
+            pass
+
     def _place(self, scene: str, band: Band) -> str:
-        """The local path, or the address after all redirects, so that GDAL need not follow them for every range."""
+        """The local path, or the address after all redirects, so that GDAL need not follow them for every range.
+
+        The address is the one to ask the guard for.
+        """
         if band.href not in self._places:
             try:
-                self._places[band.href] = self._reader.final_place(band.href)
-            except (Unreadable, InputError) as error:
-                raise _unreadable(scene, band, str(error).rstrip(".")) from None
+                self._places[band.href] = self._guard.address(self._reader.final_place(band.href))
+            except Unreadable as error:
+                raise _unreadable(scene, band, str(error), error.remedy) from None
+            except InputError as error:
+                raise _unreadable(scene, band, str(error)) from None
         return self._places[band.href]
 
     def _forget(self, opened: list[tuple[tuple[str, str], DatasetReader]]) -> None:
@@ -168,12 +190,15 @@ def _reason(error: Exception, place: str) -> str:
     return re.sub(r"\?\S*", "", text)[:300].rstrip(".")
 
 
-def _unreadable(scene: str, band: Band, reason: str) -> SourceUnreadable:
+def _unreadable(scene: str, band: Band, reason: str, remedy: str = "") -> SourceUnreadable:
     what = f"asset {band.asset!r} of the scene {scene}" if scene else "raster"
     return SourceUnreadable(
-        f"The {what} cannot be read at {without_query(band.href)}: {reason}.",
-        remedy="Try again later; if it stays so, leave this scene out (by the period or the identifiers) or tell the "
-        "catalogue's keeper."
-        if scene
-        else "Check that the address gives a GeoTIFF, and try again.",
+        f"The {what} cannot be read at {without_query(band.href)}: {reason.rstrip('.')}.",
+        remedy=remedy
+        or (
+            "Try again later; if it stays so, leave this scene out (by the period or the identifiers) or tell the "
+            "catalogue's keeper."
+            if scene
+            else "Check that the address gives a GeoTIFF, and try again."
+        ),
     )

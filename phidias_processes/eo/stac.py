@@ -154,7 +154,7 @@ class _Reader(StacApiIO):
         except Unreadable as error:
             failure = APIError(str(error))
             failure.status_code = error.status  # pystac-client tries GET after a 405 to POST
-            raise failure from None
+            raise failure from error
 
 
 class _Api(Catalogue):
@@ -265,10 +265,11 @@ def _linked(address: str, document: Mapping[str, Any], relation: str) -> list[st
 
 
 def _unreachable(href: str, error: Exception) -> InputError:
+    known = error.__cause__.remedy if isinstance(error.__cause__, Unreadable) else ""
     return InputError(
         INPUT,
         f"The catalogue cannot be read at {without_query(href)}: {error}.",
-        remedy="Check the address in a browser; try again later if its server is down.",
+        remedy=known or "Check the address in a browser; try again later if its server is down.",
     )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from ssl import SSLContext
 from threading import Thread
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
@@ -18,12 +19,16 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class Server:
-    """Answers requests in threads until closed; `requests` tells what was asked."""
+    """Answers requests in threads until closed; `requests` tells what was asked. With `tls`, by https."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: SSLContext | None = None) -> None:
         self.requests: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
+        """Of each request"""
         self.special: dict[str, Callable[[], Answer]] = {}
         """Paths that are answered otherwise"""
+        self.admits: Callable[[str, Mapping[str, str]], bool] = lambda path, headers: True
+        """Whether a request gets more than a 401"""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,9 +45,13 @@ class Server:
 
             def reply(self, body: bytes | None) -> None:
                 outer.requests.append(f"{self.command} {self.path}")
+                outer.headers.append(self.headers)
                 path = unquote(urlsplit(self.path).path)
                 special = outer.special.get(path)
-                status, headers, content = special() if special else outer.answer(self.command, self.path, body)
+                if not outer.admits(self.path, self.headers):
+                    status, headers, content = 401, {}, b""
+                else:
+                    status, headers, content = special() if special else outer.answer(self.command, self.path, body)
                 span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
                 headers = {"Accept-Ranges": "bytes", **headers}
                 if status == 200 and span:
@@ -62,9 +71,11 @@ class Server:
 
         self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self.port = self._server.server_port
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:
         raise NotImplementedError
@@ -82,8 +93,8 @@ class Server:
 class FileServer(Server):
     """The files of a folder."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 0) -> None:
-        super().__init__(host, port)
+    def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 0, tls: SSLContext | None = None) -> None:
+        super().__init__(host, port, tls)
         self._folder = folder
 
     def answer(self, method: str, path: str, body: bytes | None) -> Answer:
@@ -97,8 +108,13 @@ class FileServer(Server):
 class ApiServer(Server):
     """A STAC API over the items of static collections, a few items a page; `methods` are those of its search."""
 
-    def __init__(self, collections: Mapping[str, Path], methods: tuple[str, ...] = ("GET", "POST")) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        collections: Mapping[str, Path],
+        methods: tuple[str, ...] = ("GET", "POST"),
+        tls: SSLContext | None = None,
+    ) -> None:
+        super().__init__(tls=tls)
         self._files = collections
         self._methods = methods
         self._items = self._read_items()

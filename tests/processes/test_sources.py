@@ -35,7 +35,6 @@ def job(run, server):
     ("answer", "reason"),
     [
         ((404, {}, b""), "it answers 404 Not Found"),
-        ((403, {}, b""), "it answers 403 Forbidden"),
         ((200, {}, b"<html>not found</html>"), "not recognized"),
         ((200, {}, VRT), "not recognized"),
         ((302, {"Location": "http://192.168.0.1/B08.tif"}, b""), "not a public address"),
