@@ -296,8 +296,9 @@ def test_a_file_beside_the_prefix_gets_no_secret(signed: SignedServer, secret_fi
     here = site(Credential(f"{signed.url}/{COLLECTION}/", header="X-Api-Key", secret_file=str(secret_file)))
     with closing(GuardedReader(here, input="scenes")) as reader:
         reader.text(f"{signed.url}/catalog.json")
-        reader.text(f"{signed.url}/{COLLECTION}/collection.json")
-    assert [headers.get("X-Api-Key") for headers in signed.headers] == [None, SECRET]
+        reader.text(f"{signed.url}/{COLLECTION}/collection.json", headers={"x-api-key": "the reader's own"})
+    assert [headers.get_all("X-Api-Key") for headers in signed.headers] == [None, [SECRET]]
+    assert [headers.get_all("Host") for headers in signed.headers] == [[f"127.0.0.1:{signed.port}"]] * 2
 
 
 def test_a_certificate_that_nobody_knows(api: ApiServer, secret_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,6 +307,14 @@ def test_a_certificate_that_nobody_knows(api: ApiServer, secret_file: Path, monk
         open_catalogue(api.url, site(with_header(api, secret_file)))
     assert "administrator" in error.value.remedy
     assert api.requests == []
+
+
+def test_what_is_asked_of_the_guard_is_plain_to_nobody_else() -> None:
+    """By http, but at the port of https: without the guard, no server answers that."""
+    here = guards.guard(site(Credential("https://a.example/b", token_url="https://x.example/")))
+    assert here.address("https://a.example/b/c.tif?d=e#f") == "http://a.example:443/b/c.tif?d=e"
+    assert here.address("https://a.example:/b/") == "http://a.example:443/b/"
+    assert here.address("https://a.example/c") == "https://a.example/c"
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
