@@ -1918,8 +1918,8 @@
     </message>
     <message>
         <location filename="../phidias_qgis/scenes_panel/panel.py"/>
-        <source>Its files need an account: ask whether the gateway can read them.</source>
-        <translation>Ses fichiers exigent un compte&#xa0;: demandez si la passerelle peut les lire.</translation>
+        <source>Its files need an account, and yours stays in QGIS: ask whether the gateway has one.</source>
+        <translation>Ses fichiers exigent un compte, et le vôtre reste dans QGIS&#xa0;: demandez si la passerelle en a un.</translation>
     </message>
     <message>
         <location filename="../phidias_qgis/scenes_panel/panel.py"/>

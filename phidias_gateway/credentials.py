@@ -66,9 +66,8 @@ class Credential:
     def secret(self) -> str:
         """The value of the header. Raises SecretUnusable, also if others than this user could read the file."""
         try:
-            descriptor = os.open(self.secret_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            with open(descriptor, "rb") as file:
-                mode, content = os.fstat(descriptor).st_mode, file.read(MAX_SECRET + 1)
+            with open(self.secret_file, "rb") as file:
+                mode, content = os.fstat(file.fileno()).st_mode, file.read(MAX_SECRET + 1)
         except OSError as error:
             raise SecretUnusable(f"{self.secret_file} cannot be read ({error.strerror})") from None
         if mode & _OTHERS:

@@ -43,6 +43,7 @@ from phidias_gateway.references import Site
 COMMAND = (sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1])\n"
            "from phidias_gateway.guard_proxy import main; main()", str(Path(__file__).parents[1]))  # fmt: skip
 CLOSE_SECONDS = 5.0
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PART = 64 * 1024
 
 _upstream: Mapping[str, str] = urllib.request.getproxies_environment()
@@ -81,7 +82,7 @@ class Guard:
             "internal": hosts.internal,
             "upstream": _upstream,
             "credentials": [asdict(credential) for credential in credentials],
-            "authorities": os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH,
+            "authorities": next(filter(None, map(os.environ.get, _AUTHORITIES)), DEFAULT_CA_BUNDLE_PATH),
         }
         self._tell(told)
         self._credentials = f"{guard_proxy.USER}:{secret}"

@@ -77,7 +77,8 @@ class Proxy:
     `upstream` are the site's own proxies as its environment names them (`http`, `https`, `all`, `no`). Through one of
     these, too, a connection goes to the address that was checked; only to a host allowed by name, by its name.
 
-    `authorities` is a file of certificates that are believed besides the system's, where the proxy itself speaks TLS.
+    Where the proxy itself speaks TLS, it believes the certificates of the file or folder `authorities` besides the
+    system's.
     """
 
     def __init__(
@@ -144,7 +145,8 @@ class Proxy:
 
         context = ssl.create_default_context()
         if self._authorities:
-            context.load_verify_locations(self._authorities)
+            kind = "capath" if os.path.isdir(self._authorities) else "cafile"
+            context.load_verify_locations(**{kind: self._authorities})
         return context
 
     def _upstream_for(self, host: str, scheme: str) -> str:
@@ -220,11 +222,11 @@ class _Origin:
         length = head.length
         if scheme.lower() != b"http" or head.chunked or (length or 0) > MAX_BODY:
             raise ValueError
-        (host, port), path = _place(authority, 80), b"/" + path
+        (host, port), path, body = _place(authority, 80), b"/" + path, incoming.read(length or 0)
         key = self._proxy.keys.key(host, port, path)
         if key is not None:
             head, path = head.opening(authority.removesuffix(b":443"), key), key.added_to(path)
-        request = head.written(b"%s %s HTTP/1.1" % (method, path), _framing(length)) + incoming.read(length or 0)
+        request = head.written(b"%s %s HTTP/1.1" % (method, path), _framing(length)) + body
         link, response = self._ask((host, port, key is not None), request, again=method in (b"GET", b"HEAD"))
         bodiless = method == b"HEAD" or response.start[1] in (b"204", b"304")
         reusable = _pass_back(response, link.incoming, client, bodiless=bodiless)

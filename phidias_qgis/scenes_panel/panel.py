@@ -128,8 +128,8 @@ class ScenesPanel(QgsDockWidget):
             self.collections.setItemCheckState(0, Qt.CheckState.Checked)
         elif text:
             self._list(partial(self._add_collections, text), known)
-        note = tr("Its files need an account: ask whether the gateway can read them.")
-        self.answer.setText(note if known.needs_account else "")
+        note = tr("Its files need an account, and yours stays in QGIS: ask whether the gateway has one.")
+        self.answer.setText(note if known.needs_account or known.authcfg else "")
 
     def _list_catalogues(self, chosen: str = "") -> None:
         known = [*catalogues.own(), *catalogues.presets()]

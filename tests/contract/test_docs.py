@@ -67,11 +67,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_settings_for_admins_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from phidias_gateway.settings import Settings
 
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "admins.md").read_text("utf-8"), re.DOTALL)
-    (tmp_path / "gateway.toml").write_text(example, "utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "admins.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "gateway.toml").write_text("\n".join(examples), "utf-8")
     monkeypatch.setenv("PHIDIAS_CONFIG", str(tmp_path / "gateway.toml"))
     settings = Settings.load()
     assert settings.slurm.partition == "normal"
+    assert [bool(credential.token_url) for credential in settings.credentials] == [False, True]
     assert settings.limits == type(settings.limits)()  # those shown are those in force without any
 
 

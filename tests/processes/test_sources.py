@@ -51,6 +51,14 @@ def test_a_bad_asset_is_named_with_its_reason(run, server, answer, reason):
     assert "Traceback" not in error.value.detail
 
 
+def test_an_asset_that_is_denied_while_the_job_runs(run, server):
+    """The first band of the first scene has been asked for before the job was submitted."""
+    server.special[NIR.replace("B08", "B04")] = lambda: (403, {}, b"")
+    with pytest.raises(SourceUnreadable, match="asset 'red'.*: it answers 403 Forbidden") as error:
+        job(run, server)
+    assert "[[credentials]]" in error.value.remedy
+
+
 def test_a_truncated_file_is_named(run, server, virginia):
     content = (virginia.folder / NIR[1:]).read_bytes()
     server.special[NIR] = lambda: (200, {}, content[: len(content) // 2])

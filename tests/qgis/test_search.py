@@ -126,7 +126,12 @@ def test_a_protected_catalogue_is_opened_with_credentials_of_qgis() -> None:
     with stac_server(3, protected=True) as api:
         with pytest.raises(QgsProcessingException, match="credentials"):
             search(SCENES=api.url)
-        assert search(SCENES=api.url, CREDENTIALS=configuration.id())["COUNT"] == 3
+        found = search(SCENES=api.url, CREDENTIALS=configuration.id())
+        assert found["COUNT"] == 3
+        told = str([footprint.attributes() for footprint in found["OUTPUT"].getFeatures()])
+        assert api.url in told
+        assert PASSWORD not in told
+        assert configuration.id() not in told, "a tool that is given these footprints tells the gateway no credentials"
         catalogues.store([Catalogue("Mine", api.url, configuration.id())])
         assert search(SCENES="mine")["COUNT"] == 3
     manager.removeAuthenticationConfig(configuration.id())
