@@ -54,7 +54,7 @@ def test_a_bad_asset_is_named_with_its_reason(run, server, answer, reason):
 def test_an_asset_that_is_denied_while_the_job_runs(run, server):
     """The first band of the first scene has been asked for before the job was submitted."""
     server.special[NIR.replace("B08", "B04")] = lambda: (403, {}, b"")
-    with pytest.raises(SourceUnreadable, match="asset 'red'.*: it answers 403 Forbidden") as error:
+    with pytest.raises(SourceUnreadable, match=r"asset 'red'.*: it answers 403 Forbidden") as error:
         job(run, server)
     assert "[[credentials]]" in error.value.remedy
 
