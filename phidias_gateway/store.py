@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS upload (
 CREATE INDEX IF NOT EXISTS owner_of_upload ON upload (sha256);
 """
 _SCHEMA_VERSION = 3
+_UPGRADES = {2: "ALTER TABLE job ADD COLUMN summary TEXT NOT NULL DEFAULT '';"}
+"""From the version of that number to the next"""
 _PLANNING_SECONDS = 3600.0
 """An upload's last use may be written so long before the job that uses it is recorded"""
 _TIMES = frozenset({"created", "updated", "started", "finished", "expires", "estimated_start"})
@@ -101,10 +103,12 @@ class Store:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0 and connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'job'").fetchone():
             found = -1  # made before versions were counted
-        if found not in (0, _SCHEMA_VERSION):
+        upgrades = [_UPGRADES.get(version) for version in range(found or _SCHEMA_VERSION, _SCHEMA_VERSION)]
+        if found > _SCHEMA_VERSION or None in upgrades:
             raise StoreUnusable(self._path)
         # All of it or nothing: a store that was half made could not be used again.
-        tables = f"{_SCHEMA} {ITEM_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};"
+        steps = " ".join(filter(None, upgrades))
+        tables = f"{steps} {_SCHEMA} {ITEM_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};"
         connection.executescript(f"BEGIN IMMEDIATE; {tables} COMMIT;")
 
     def close(self) -> None:

@@ -220,12 +220,27 @@ def test_unused_uploads_are_forgotten_but_for_those_an_open_job_may_need(store: 
     assert removed == ["b" * 64, "a" * 64]
 
 
-def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [-1, 1, 99])
+def test_a_store_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
     made = Store(tmp_path / "store.sqlite3")
-    made._connection().execute("PRAGMA user_version = 99")
+    made._connection().execute(f"PRAGMA user_version = {version}")
     made.close()
     with pytest.raises(StoreUnusable, match="another version"):
         Store(tmp_path / "store.sqlite3")
+
+
+def test_the_jobs_of_the_version_before_are_taken_over(tmp_path: Path) -> None:
+    made, old, new = Store(tmp_path / "store.sqlite3"), job(), job(1, summary="NDVI")
+    made.record(old, key="k", digest="d", check=unchecked)
+    made._connection().execute("ALTER TABLE job DROP COLUMN summary")
+    made._connection().execute("PRAGMA user_version = 2")
+    made.close()
+    again = Store(tmp_path / "store.sqlite3")
+    assert again.find_key("ada", "k") == (old, "d")
+    again.record(new, key=None, digest="d", check=unchecked)
+    assert again.get(new.id) == new
+    again.close()
+    Store(tmp_path / "store.sqlite3").close()  # and now it is one of this version
 
 
 def test_a_store_closes_while_other_threads_read(tmp_path: Path) -> None:
