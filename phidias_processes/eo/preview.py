@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from phidias_processes.eo.grid import Grid, Tile
-from phidias_processes.eo.rendering import Ramp, classes_of, render_of_image
+from phidias_processes.eo.rendering import Classes, Ramp, classes_of, render_of_image
 from phidias_processes.eo.statistics import Statistics
 from phidias_processes.eo.tile_process import Layer
 
@@ -73,9 +73,11 @@ class Shown:
     def _render(self) -> dict[str, Any]:
         """How it wants to be drawn; a range that is not given is that of what is finished."""
         layer, statistics = self._layer, self._statistics()
-        if not all(band.count for band in statistics):
+        style = layer.style or Ramp()
+        open_range = not isinstance(style, Classes) and style.values is None
+        if open_range and not all(band.count for band in statistics):
             return {}
-        return render_of_image(layer.style or Ramp(), layer.name, layer.bands, layer.encodings, statistics)
+        return render_of_image(style, layer.name, layer.bands, layer.encodings, statistics)
 
 
 def _window(tiles: Sequence[Tile]) -> list[int]:

@@ -15,8 +15,10 @@ from phidias_gateway.preview import previews, virtual_raster
 from phidias_gateway.process import Resources, Workspace
 from phidias_gateway.registry import processes
 from phidias_processes.eo.effort import share
-from phidias_processes.eo.grid import Tile
+from phidias_processes.eo.grid import Grid, Tile
 from phidias_processes.eo.plan import Plan
+from phidias_processes.eo.preview import Shown
+from phidias_processes.eo.statistics import Statistics
 from tests.processes.conftest import FLANDERS
 from tests.processes.conftest import VIRGINIA as BOX
 
@@ -81,6 +83,27 @@ def test_what_is_finished_can_be_seen(run: Any, site: Any, tmp_path: Path) -> No
     for tile in share(tiles, 1, 3):
         window = np.s_[tile.row : tile.row + tile.height, tile.column : tile.column + tile.width]
         np.testing.assert_array_equal(seen[window], expected[window])
+
+
+@pytest.mark.parametrize(
+    ("index", "count", "rescale"),
+    [
+        ("NDVI", 0, [[0.0, 9000.0]]),  # the range is the process's own, in stored numbers
+        ("EVI", 0, None),
+        ("EVI", 2, [[-1.0, 3.0]]),  # two standard deviations around the mean, within the extremes
+    ],
+)
+def test_a_preview_is_drawn_as_soon_as_its_range_is_known(
+    tmp_path: Path, index: str, count: int, rescale: list[list[float]] | None
+) -> None:
+    process = processes()["spectral-index"]
+    inputs = process.Inputs.model_validate({"scenes": DEMO, "area": VIRGINIA, "index": index})
+    layer = process.layers(inputs, [])[0]
+    grid = Grid("EPSG:32631", 500_000, 5_000_000, 10, 10, 512, 512)
+    statistics = Statistics.of(np.array([-1.0, 3.0])[:count])
+    (tmp_path / "index.0.tif").touch()
+    Shown(tmp_path / "index.0.tif", layer, grid, [Tile(0, 0, 512, 512)], 4, lambda: [statistics]).tile_done()
+    assert previews(tmp_path)["index"].render.get("rescale") == rescale
 
 
 def test_parts_share_all_tiles_in_order() -> None:
